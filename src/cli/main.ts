@@ -1,0 +1,38 @@
+// The command `troupe`: reads the command line, runs one command, and turns how it ended into an exit code.
+//
+// Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nobody answered; an error's own is in the table of protocol/errors.ts.
+// A command is one file here: a function that is given the program and adds itself with `program.command(…)`.
+
+import { Command, CommanderError } from "commander";
+import { errorRow, exits, fromUnknown } from "../protocol/errors.ts";
+import { version } from "../version.ts";
+import { rehearse } from "./rehearse.ts";
+
+const commands: readonly ((program: Command) => void)[] = [rehearse];
+
+const program = new Command("troupe")
+  .description("Runs workflows, tasks, agents and tools as actors, each a statechart that can be watched.")
+  .version(version)
+  .showHelpAfterError("Run `troupe --help` for what is possible.")
+  .exitOverride();
+for (const add of commands) add(program);
+
+try {
+  if (process.argv.length === 2) program.help({ error: true });
+  await program.parseAsync();
+} catch (thrown) {
+  process.exitCode = thrown instanceof CommanderError ? usageExit(thrown) : failureExit(thrown);
+}
+
+// Commander has already written the help, the version or the complaint; it would say 1 where we say 2.
+function usageExit(end: CommanderError): number {
+  return end.exitCode === 0 ? 0 : exits.usage;
+}
+
+function failureExit(thrown: unknown): number {
+  const error = fromUnknown(thrown);
+  console.error(`troupe: ${error.message} (${error.code})`);
+  // Only a defect of ours needs a stack; any other error's message says what to do.
+  if (error.code === "INTERNAL_ERROR") console.error(error.cause ?? error);
+  return errorRow(error.code).exit;
+}

@@ -1,0 +1,79 @@
+// Cues: what the charts of one component, and the actor that hosts them, tell each other in process.
+//
+// A cue never leaves its process and has no subject. Between components only protocol messages travel.
+
+import type { ErrorCode, WireError } from "../protocol/errors.ts";
+import type { Cause, Data, Wait } from "../protocol/fields.ts";
+import type { Outcome } from "./speech.ts";
+
+/** A task execution by definition and execution id. */
+export type TaskName = { id: string; exec_id: string };
+
+/** Where in its container a task runs. */
+export type Place = { parent_exec_id: string; branch?: string; index?: number };
+
+type Cues = {
+  // ── workflow execution and host ──
+  /** A slot under the workflow's concurrency limit is wanted. */
+  "cue:SlotWanted": object;
+  "cue:SlotGranted": object;
+  /** The concurrency rule ends this run: a newer one takes its place, or none is allowed. */
+  "cue:Displaced": { reason: string };
+  /** All tasks ended well: the host works out the run's output. */
+  "cue:Conclude": { last: Data };
+  "cue:Concluded": { output: Data };
+  /** The run cannot go on: a host's expression failed, or a plan ran over max_steps. */
+  "cue:Broken": { error: WireError };
+
+  // ── parent (workflow or container task) and task ──
+  /** A task is to begin: the host makes its input and its chart. */
+  "cue:BeginTask": { task: TaskName; lane: number; place?: Place };
+  /** A task reached its end; no retry follows. */
+  "cue:TaskEnded": { task: TaskName; lane: number; status: EndStatus; result: Outcome | null; next?: string };
+  /** A task ends because what contains it has ended. */
+  "cue:ParentEnded": { task: TaskName; cause: Cause; reason: string };
+  "cue:Paused": { task: TaskName };
+  "cue:Resumed": { task: TaskName };
+  /** A contained task has a pause before it: the run pauses itself. */
+  "cue:PauseWanted": { reason: string };
+  /** A task waits for a signal; `fits` numbers the kept signals that its match allows, absent without a match. */
+  "cue:WaitOpened": { task: TaskName; wait: Wait; fits?: number[] };
+  "cue:WaitClosed": { task: TaskName };
+  /** What a task waits for is here. */
+  "cue:Wake": { task: TaskName; resume_data: Data };
+
+  // ── control task and host ──
+  "cue:RouteWanted": { task: TaskName };
+  "cue:Routed": { output: Data; next?: string };
+  "cue:RouteFailed": { error: WireError };
+
+  // ── task attempt (or agent runtime) and the calls it makes ──
+  /** An agent or tool is to be called: the host makes the call's chart. */
+  "cue:Call": { kind: CallKind; id: string; exec_id: string };
+  "cue:EndCall": { exec_id: string; cause: Cause; reason: string };
+  "cue:CallEnded": { exec_id: string; status: "SUCCESS" | "FAILED" | "CANCELED"; result: Outcome };
+  /** Nobody subscribes to where the command went. */
+  "cue:NoResponder": object;
+
+  // ── agent dispatch and the registry ──
+  /** A runtime is wanted; `except` were tried and could not. */
+  "cue:ChooseRuntime": { agent: string; except: string[] };
+  "cue:RuntimeChosen": { runtime: { id: string; exec_id: string } };
+  "cue:NoRuntime": object;
+  "cue:AllBusy": object;
+  /** A runtime may have become free. */
+  "cue:RuntimeFree": object;
+  /** The lease of the runtime that has the agent ran out. */
+  "cue:RuntimeLost": object;
+};
+
+export type CallKind = "agent" | "tool";
+export type EndStatus = "SUCCESS" | "FAILED" | "TIMED_OUT" | "CANCELED";
+
+export type CueKey = keyof Cues;
+export type Cue<K extends CueKey = CueKey> = K extends CueKey ? { type: K } & Cues[K] : never;
+
+/** An error as charts make them. */
+export const fault = (code: ErrorCode, message: string, details: Data = {}): { error: WireError } => ({
+  error: { code, message, details },
+});

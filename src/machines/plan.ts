@@ -1,0 +1,266 @@
+// What is ready next: a task graph as data, advanced by facts. A workflow and every container task have one.
+//
+// A plan runs lanes side by side; each lane walks one block, one task at a time:
+//
+//   ready ──take──▶ open ──settle──▶ ready (next task) · ok · failed
+//
+// Invariants:
+//   P1. A lane has at most one task at a time, and at most `width` lanes are under way: begun and not ended.
+//   P2. A task begins only after what leads to it has ended, and nothing begins once the plan has a verdict.
+//   P3. Every fact is applied once: a task that is not open settles nothing.
+//   P4. The verdict is the strategy's, and comes with the fact that decides it.
+//   P5. Same plan, same facts, same seeds: same turns.
+//   P6. A task with a pause before it asks for the pause once, and until its release nothing at all begins.
+//   P7. A fact looks at no lane but its own and the next to begin, however many there are, until the verdict.
+
+import type { WireError } from "../protocol/errors.ts";
+import type { Data } from "../protocol/fields.ts";
+import { idAfter } from "../protocol/ids.ts";
+import { type EndStatus, fault, type TaskName } from "./cues.ts";
+import { names } from "./retry.ts";
+import type { Outcome } from "./speech.ts";
+
+/** A task of a block, as far as the walk is concerned. */
+export type Step = {
+  id: string;
+  next?: string;
+  /** Where a failure goes; the first entry whose codes fit, or that has none, wins. */
+  on_error?: { codes?: string[]; next: string }[];
+  /** The run pauses itself before this task, for this reason. */
+  pause_before?: string;
+};
+
+export type Strategy = "all" | "fail_fast" | "best_effort" | "race";
+
+/** The graph: distinct blocks, and the lanes that walk them. */
+export type Graph = {
+  strategy: Strategy;
+  /** How many lanes may be under way at once. */
+  width: number;
+  /** How often one task may run within a lane. */
+  stepsMax: number;
+  blocks: Step[][];
+  /** Each lane walks the block of this number; parallel lanes have names, each lanes have none. */
+  lanes: { block: number; name?: string }[];
+};
+
+/** How often each task of the lane ran. */
+type Ran = Readonly<Record<string, number>>;
+
+type Ready = { is: "ready"; task: string; ran: Ran; /** The pause before it is over. */ released?: true };
+type Open = { is: "open"; task: TaskName; ran: Ran };
+type Ok = { is: "ok"; output: Data };
+/** `code` is what others call the failure: the error's code, or that the task was canceled, which is no error. */
+type Failed = { is: "failed"; error: WireError; task: TaskName; code: string };
+type Lane = Ready | Open | Ok | Failed;
+
+/** `fatal`: the whole run is over, not only this block. */
+export type Verdict = { output: Data } | { error: WireError; fatal?: true };
+
+/** Where a plan stands. */
+export type Plan = {
+  lanes: readonly Lane[];
+  // Counted as facts come in, so that no fact needs a look at all lanes.
+  open: number;
+  ended: number;
+  failed: number;
+  /** The first lane that ended well: what a race is won by. */
+  won: number | null;
+  /** Lanes from this one on have not begun. */
+  fresh: number;
+  /** Lanes that have begun and can go on, in order. */
+  again: readonly number[];
+  /** The lane before whose next task the run has to pause, until it is released. */
+  asked: number | null;
+  verdict: Verdict | null;
+};
+
+export type Begin = { task: TaskName; lane: number };
+export type Ended = {
+  task: TaskName;
+  lane: number;
+  status: EndStatus;
+  result: Outcome | null;
+  next?: string;
+};
+
+export const linear = (block: Step[], stepsMax = 1000): Graph => ({
+  strategy: "all",
+  width: 1,
+  stepsMax,
+  blocks: [block],
+  lanes: [{ block: 0 }],
+});
+
+const entryOf = (graph: Graph, lane: number): string | undefined => blockOf(graph, lane)[0]?.id;
+const blockOf = (graph: Graph, lane: number): Step[] => graph.blocks[graph.lanes[lane]?.block ?? -1] ?? [];
+const stepOf = (graph: Graph, lane: number, id: string): Step | undefined =>
+  blockOf(graph, lane).find((step) => step.id === id);
+
+/** A plan that has not begun; an empty block is done at once. */
+export function openPlan(graph: Graph): Plan {
+  const lanes = graph.lanes.map((_, lane): Lane => {
+    const entry = entryOf(graph, lane);
+    return entry === undefined ? { is: "ok", output: {} } : { is: "ready", task: entry, ran: {} };
+  });
+  const ended = lanes.filter(({ is }) => is === "ok").length;
+  const won = ended === 0 ? null : lanes.findIndex(({ is }) => is === "ok");
+  const counted = { open: 0, ended, failed: 0, won, fresh: 0 };
+  return judged(graph, { lanes, ...counted, again: [], asked: null, verdict: null });
+}
+
+/** Begins what is ready, within the width. `pause` says that the run has to pause before anything more begins. */
+export function take(graph: Graph, plan: Plan, seed: string): { plan: Plan; begin: Begin[]; pause?: string } {
+  if (plan.verdict || plan.asked !== null) return { plan, begin: [] };
+  const begin: Begin[] = [];
+  const lanes = [...plan.lanes];
+  let { fresh } = plan;
+  let goneOn = 0;
+  let asked: number | null = null;
+  let pause: string | undefined;
+  while (plan.open + begin.length < graph.width) {
+    while (lanes[fresh]?.is === "ok") fresh += 1;
+    // What has begun goes on before anything new begins: with a width of one, lane after lane.
+    const lane = plan.again[goneOn] ?? fresh;
+    const at = lanes[lane];
+    if (at?.is !== "ready") break;
+    pause = at.released ? undefined : stepOf(graph, lane, at.task)?.pause_before;
+    if (pause !== undefined) {
+      asked = lane;
+      break;
+    }
+    const times = timesOf(at) + 1;
+    if (times > graph.stepsMax) return { plan: { ...plan, verdict: overLimit(graph, at.task) }, begin: [] };
+    const task = { id: at.task, exec_id: idAfter(seed, begin.length + 1) };
+    lanes[lane] = { is: "open", task, ran: { ...at.ran, [at.task]: times } };
+    begin.push({ task, lane });
+    if (lane === fresh) fresh += 1;
+    else goneOn += 1;
+  }
+  const open = plan.open + begin.length;
+  const taken = { ...plan, lanes, open, fresh, again: plan.again.slice(goneOn), asked };
+  return pause === undefined ? { plan: taken, begin } : { plan: taken, begin, pause };
+}
+
+// A task may be called `constructor`, which every object seems to have.
+const timesOf = ({ ran, task }: Ready): number => (Object.hasOwn(ran, task) ? (ran[task] ?? 0) : 0);
+
+function overLimit({ stepsMax }: Graph, task: string): Verdict {
+  const message = `task '${task}' ran ${stepsMax} times, more is not allowed`;
+  return { ...fault("STEP_LIMIT", message, { task, max_steps: stepsMax }), fatal: true };
+}
+
+/** The pause is over: the task before which it was asked for can begin. */
+export function release(plan: Plan): Plan {
+  const at = plan.lanes[plan.asked ?? -1];
+  if (plan.asked === null || at?.is !== "ready") return plan;
+  return { ...plan, lanes: plan.lanes.with(plan.asked, { ...at, released: true }), asked: null };
+}
+
+/** Applies a fact: a task of this plan has ended. */
+export function settle(graph: Graph, plan: Plan, ended: Ended): Plan {
+  const at = plan.lanes[ended.lane];
+  if (plan.verdict || at?.is !== "open" || at.task.exec_id !== ended.task.exec_id) return plan;
+  const after = follow(graph, ended, at);
+  const goesOn = after.is === "ready";
+  return judged(graph, {
+    ...plan,
+    lanes: plan.lanes.with(ended.lane, after),
+    open: plan.open - 1,
+    ended: plan.ended + (goesOn ? 0 : 1),
+    failed: plan.failed + (after.is === "failed" ? 1 : 0),
+    won: plan.won ?? (after.is === "ok" ? ended.lane : null),
+    again: goesOn ? [...plan.again, ended.lane].sort((one, other) => one - other) : plan.again,
+  });
+}
+
+/** Where a lane goes when its task ended: on, to the error path, or to its end. */
+function follow(graph: Graph, { lane, status, result, next }: Ended, { task, ran }: Open): Lane {
+  const step = stepOf(graph, lane, task.id);
+  if (status === "SUCCESS") {
+    const output = result && "output" in result ? result.output : {};
+    const target = next ?? step?.next;
+    return target === undefined ? { is: "ok", output } : { is: "ready", task: target, ran };
+  }
+  // A canceled task takes no error path: somebody wanted it to end.
+  if (status === "CANCELED") return { is: "failed", ...canceled(task), task, code: taskCanceled };
+  const { error } = result && "error" in result ? result : fault("INTERNAL_ERROR", "failed without an error");
+  const way = step?.on_error?.find(({ codes }) => !codes || names(codes, error));
+  return way ? { is: "ready", task: way.next, ran } : { is: "failed", error, task, code: error.code };
+}
+
+/** No code of an error, but the cause of what fails because a task was canceled. */
+const taskCanceled = "TASK_CANCELED";
+
+const canceled = ({ id }: TaskName) => fault("CHILD_FAILED", `task '${id}' was canceled`, { cause_code: taskCanceled });
+
+/** The tasks that are open: what has to end when the plan ends before they do. */
+export const openTasks = (plan: Plan): TaskName[] =>
+  plan.lanes.flatMap((lane) => (lane.is === "open" ? [lane.task] : []));
+
+// ── verdicts ─────────────────────────────────────────────────────────────────────────────────────
+
+function judged(graph: Graph, plan: Plan): Plan {
+  const verdict = verdictOf(graph, plan);
+  return verdict ? { ...plan, verdict } : plan;
+}
+
+function verdictOf(graph: Graph, plan: Plan): Verdict | null {
+  const over = plan.ended === plan.lanes.length;
+  switch (graph.strategy) {
+    case "race": {
+      const winner = plan.lanes[plan.won ?? -1];
+      if (winner?.is === "ok") return { output: { winner: labelOf(graph, plan.won ?? 0), result: winner.output } };
+      // A race of nobody is an empty success, as every empty list is.
+      if (plan.lanes.length === 0) return { output: { winner: null, result: null } };
+      return over ? childFailed(graph, plan) : null;
+    }
+    case "best_effort":
+      return over ? { output: gathered(graph, plan) } : null;
+    case "fail_fast":
+      if (plan.failed > 0) return childFailed(graph, plan);
+      return over ? { output: gathered(graph, plan) } : null;
+    case "all":
+      if (!over) return null;
+      return plan.failed > 0 ? childFailed(graph, plan) : { output: gathered(graph, plan) };
+  }
+}
+
+const labelOf = (graph: Graph, lane: number): string | number => graph.lanes[lane]?.name ?? lane;
+
+/** How many failed lanes an error lists: it has to fit into a message. */
+const failedListedMax = 100;
+
+function childFailed(graph: Graph, { lanes, failed: count }: Plan): Verdict {
+  const failed = lanes.flatMap((lane, index) =>
+    lane.is === "failed" ? [{ ...lane, lane: labelOf(graph, index) }] : [],
+  );
+  const listed = failed.slice(0, failedListedMax).map(({ lane, task, code }) => {
+    return { lane, task: task.id, exec_id: task.exec_id, code };
+  });
+  return fault("CHILD_FAILED", `${count} of ${lanes.length} failed`, {
+    failed: listed,
+    cause_code: failed[0]?.code,
+  });
+}
+
+/** Results by name or in order of the lanes, null for a lane that failed, and the errors beside them. */
+function gathered(graph: Graph, { lanes }: Plan): Data {
+  const named = graph.lanes.some(({ name }) => name !== undefined);
+  const resultOf = (lane: Lane): Data | null => (lane.is === "ok" ? lane.output : null);
+  if (!named) {
+    const errors = lanes.flatMap((lane, index) => (lane.is === "failed" ? [{ index, error: lane.error }] : []));
+    return { results: lanes.map(resultOf), errors };
+  }
+  const entries = lanes.map((lane, index) => [String(labelOf(graph, index)), lane] as const);
+  return {
+    results: Object.fromEntries(entries.map(([label, lane]) => [label, resultOf(lane)])),
+    errors: Object.fromEntries(entries.flatMap(([label, lane]) => (lane.is === "failed" ? [[label, lane.error]] : []))),
+  };
+}
+
+/** How a linear plan, a whole workflow, ended: the output of its last task, or the task that failed it. */
+export function linearVerdict({ lanes: [lane], verdict }: Plan): Verdict | Failed | null {
+  if (lane?.is === "ok") return { output: lane.output };
+  return lane?.is === "failed" ? lane : verdict;
+}

@@ -1,0 +1,222 @@
+// What a task execution remembers and hears: its input, its context, its words, and what follows from them alone.
+
+import type { Message, Payload, Section } from "../protocol/catalogue.ts";
+import type { WireError } from "../protocol/errors.ts";
+import { type Cause, type Data, type RetryPolicy, type TaskType, type Wait, workerTypes } from "../protocol/fields.ts";
+import { type CallKind, type EndStatus, fault, type Place, type TaskName } from "./cues.ts";
+import type { Graph, Plan } from "./plan.ts";
+import type { Hears, Outcome, Says } from "./speech.ts";
+import type { Stamp } from "./step.ts";
+
+/** How much longer than its timeout a worker may take: the executor's own timeout has to be first. */
+const executorGraceMs = 5_000;
+/**
+ * How long a canceled executor may be silent: the 5 s that it waits for what it called, and one for its word to arrive.
+ * Without that second both would report the end of one cancel.
+ */
+export const cancelGraceMs = 6_000;
+/** How long after its attempt a call may stay open. */
+export const callerLostMs = 5_000;
+/** How many ended calls are remembered. */
+export const endedCallsMax = 100;
+
+type Order = Payload<"event:TaskScheduled">["context"];
+
+/** A task execution to begin. Absent limits are null: a snapshot is JSON, which knows no Infinity. */
+export type TaskInput = Stamp & {
+  workflow?: Section;
+  task: { id: string; exec_id: string; name?: string };
+  /** The parent's lane, where there is a parent: it is told of the end. */
+  lane: number | null;
+  place?: Place;
+  taskType: TaskType;
+  input: unknown;
+  /** Of one attempt; of the wait in a wait task. */
+  timeoutMs: number | null;
+  /** Over all attempts and waits, by the clock on the wall. */
+  totalTimeoutMs: number | null;
+  startTimeoutMs: number;
+  heartbeatMs: number | null;
+  retry: RetryPolicy;
+  wait?: Wait;
+  /** More of the order's context: env names, the agent's own request, the signal to send. */
+  order?: Pick<Order, "env" | "agent_request" | "signal">;
+  /** Of a container: the graph it walks. */
+  graph?: Graph;
+  /** Of a workflow task: the definition that its child runs. */
+  child?: { id: string };
+  /** It cannot even begin: its input expression failed, or a trigger was declined. */
+  problem?: WireError;
+  /** The command that asked for it, to be acknowledged. */
+  trigger?: Message<"command:TaskTrigger">;
+};
+
+export type OpenCall = { kind: CallKind; callee: TaskName; parents: Data; attempt: number };
+
+export type TaskContext = Omit<TaskInput, "at" | "seed"> & {
+  startedAt: number;
+  attempt: number;
+  attemptAt: number;
+  result: Outcome | null;
+  delayMs: number;
+  /** `ours`: the cancel came from within the orchestrator, so the executor does not know of it yet. */
+  cancel: { cause: Cause; reason: string; by: string; ours: boolean } | null;
+  /** Whether the workflow is paused. */
+  paused: boolean;
+  /** What is left of the wait, and since when it counts. */
+  waitLeftMs: number | null;
+  waitingAt: number;
+  resume: Data | null;
+  plan: Plan | null;
+  childId: string | null;
+  /** Where a route goes. */
+  next: string | null;
+  calls: OpenCall[];
+  /** The newest calls that have ended, so that a doubled or belated Started opens none of them again. */
+  endedCalls: string[];
+  /** The newest attempt that ended without a word of its executor, which may still begin a call; 0 is none. */
+  uncertainAttempt: number;
+  /** The calls of attempts up to this one are being given their last seconds. */
+  watchedAttempt: number;
+  /** The newest attempt that has waited: its wait does not open twice. */
+  waitedAttempt: number;
+  ended: EndStatus | null;
+};
+
+export type TaskHears = Hears<
+  | "event:TaskExecutionStarted"
+  | "event:TaskWaitingStarted"
+  | "event:TaskExecutionSuccess"
+  | "event:TaskExecutionFailed"
+  | "event:TaskExecutionCanceled"
+  | "progress:TaskStep"
+  | "command:TaskResume"
+  | "command:TaskCancel"
+  | "event:WorkflowExecutionSuccess"
+  | "event:WorkflowExecutionFailed"
+  | "event:WorkflowExecutionCanceled"
+  | "event:WorkflowExecutionTimedOut"
+  | "event:AgentExecutionStarted"
+  | "event:AgentExecutionResult"
+  | "event:AgentExecutionFailed"
+  | "event:AgentExecutionCanceled"
+  | "event:ToolExecutionStarted"
+  | "event:ToolExecutionSuccess"
+  | "event:ToolExecutionFailed"
+  | "event:ToolExecutionCanceled"
+  | "cue:ParentEnded"
+  | "cue:Paused"
+  | "cue:Resumed"
+  | "cue:Wake"
+  | "cue:TaskEnded"
+  | "cue:PauseWanted"
+  | "cue:Broken"
+  | "cue:Routed"
+  | "cue:RouteFailed"
+>;
+export type TaskSays = Says<
+  | "event:TaskScheduled"
+  | "event:TaskExecutionStarted"
+  | "event:TaskWaitingEnded"
+  | "event:TaskWaitingTimedOut"
+  | "event:TaskRetryScheduled"
+  | "event:TaskExecutionSuccess"
+  | "event:TaskExecutionFailed"
+  | "event:TaskExecutionCanceled"
+  | "event:TaskExecutionTimedOut"
+  | "event:AgentExecutionFailed"
+  | "event:ToolExecutionFailed"
+  | "command:TaskCancel"
+  | "command:AgentCancel"
+  | "command:ToolCancel"
+  | "command:WorkflowExecute"
+  | "command:WorkflowCancel"
+  | "result:CommandAck"
+  | "cue:TaskEnded"
+  | "cue:BeginTask"
+  | "cue:ParentEnded"
+  | "cue:Paused"
+  | "cue:Resumed"
+  | "cue:PauseWanted"
+  | "cue:Broken"
+  | "cue:RouteWanted"
+  | "cue:WaitOpened"
+  | "cue:WaitClosed"
+>;
+
+export type Attempted = Extract<TaskHears, { payload: { context: { attempt?: number | undefined } } }>;
+
+export const me = "workflow.Orchestrator";
+export const about = ({ workflow, task }: TaskContext) => ({ ...(workflow && { workflow }), task });
+export const nameOf = ({ task }: TaskContext): TaskName => ({ id: task.id, exec_id: task.exec_id });
+export const isWorker = ({ taskType }: TaskContext): boolean => (workerTypes as readonly string[]).includes(taskType);
+export const orInfinity = (ms: number | null): number => ms ?? Infinity;
+
+export const timeoutConfig = ({ timeoutMs, taskType, startTimeoutMs }: TaskContext) => ({
+  timeout_duration_ms: timeoutMs ?? (taskType === "wait" ? startTimeoutMs : 0),
+  timeout_policy: "FAIL_TASK" as const,
+});
+
+export const orderOf = (context: TaskContext, attempt: number) => ({
+  ...context.order,
+  ...(context.place && {
+    parent_exec_id: context.place.parent_exec_id,
+    ...(context.place.branch !== undefined && { branch: context.place.branch }),
+    ...(context.place.index !== undefined && { index: context.place.index }),
+  }),
+  ...(context.wait && { wait: context.wait }),
+  attempt,
+  task_type: context.taskType,
+  input: context.input,
+  timeout_config: timeoutConfig(context),
+  retry_policy: context.retry,
+});
+
+export const errorIn = ({ result }: TaskContext) =>
+  result && "error" in result ? result : fault("INTERNAL_ERROR", "ended without an error");
+
+/** How long the executor may take: to begin if the task waits, else to do it. */
+export const deadlineMs = (context: TaskContext): number => {
+  if (!isWorker(context)) return orInfinity(context.timeoutMs);
+  if (context.taskType === "wait") return context.startTimeoutMs + executorGraceMs;
+  return context.timeoutMs === null ? Infinity : context.timeoutMs + executorGraceMs;
+};
+
+export const waitMs = ({ wait, timeoutMs }: TaskContext): number | null =>
+  wait && "duration_ms" in wait ? wait.duration_ms : timeoutMs;
+
+export const totalLeft = ({ startedAt, totalTimeoutMs }: TaskContext, at: number): number =>
+  totalTimeoutMs === null ? Infinity : Math.max(0, startedAt + totalTimeoutMs - at);
+
+/** Attempts up to this one are over. */
+export const lastOver = ({ ended, attempt }: TaskContext): number => (ended === null ? attempt - 1 : attempt);
+
+/** A run by itself has no workflow that could pause before a task. */
+const withoutPauses = (graph: Graph): Graph => ({
+  ...graph,
+  blocks: graph.blocks.map((block) => block.map(({ pause_before: _pause, ...step }) => step)),
+});
+
+export const openTask = ({ at, seed: _seed, ...input }: TaskInput): TaskContext => ({
+  ...input,
+  ...(input.graph && { graph: input.lane === null ? withoutPauses(input.graph) : input.graph }),
+  startedAt: at,
+  attempt: 1,
+  attemptAt: at,
+  result: null,
+  delayMs: 0,
+  cancel: null,
+  paused: false,
+  waitLeftMs: null,
+  waitingAt: at,
+  resume: null,
+  plan: null,
+  childId: null,
+  next: null,
+  calls: [],
+  endedCalls: [],
+  uncertainAttempt: 0,
+  watchedAttempt: 0,
+  waitedAttempt: 0,
+  ended: null,
+});

@@ -1,0 +1,68 @@
+// Names and numbers that identify things: definition ids, execution ids, and the ids minted inside a step.
+//
+// A minted id is a UUIDv7 whose last 48 bits count upwards, so the ids of one step are its seed plus 1, 2, 3 …
+// Whoever records a step records its seed, and a replay mints the same ids without asking a clock or a die.
+//
+// Invariants:
+//   D1. Ids from one minter only grow, also within a millisecond and when the clock steps back.
+//   D2. idAfter is a function of its arguments: same seed and number, same id.
+//   D3. Whatever is minted is an execution id, and its time is the time it was given.
+
+import { TroupeError } from "./errors.ts";
+
+export const definitionIdPattern = /^[A-Za-z0-9_-]{1,64}$/;
+export const execIdPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+export const componentPattern = /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/;
+
+/** The scope of a direct agent or tool run, which belongs to no workflow definition. */
+export const noScope = "_";
+const reserved = new Set([noScope, "executions"]);
+
+export const isDefinitionId = (text: string): boolean => definitionIdPattern.test(text) && !reserved.has(text);
+export const isExecId = (text: string): boolean => execIdPattern.test(text);
+
+// Seeds keep the topmost 8 of the counted 48 bits clear: 2^40 ids fit behind each before the count could overflow.
+const countBits = 48;
+const countDigits = countBits / 4;
+const seedCountBound = 2 ** (countBits - 8);
+
+/** The n-th id after a seed. */
+export function idAfter(seed: string, n: number): string {
+  const count = Number.parseInt(seed.slice(-countDigits), 16) + n;
+  if (count >= 2 ** countBits) throw new TroupeError("INTERNAL_ERROR", `id counter of seed "${seed}" overflows`, { n });
+  return seed.slice(0, -countDigits) + count.toString(16).padStart(countDigits, "0");
+}
+
+/** A fresh seed for a time in epoch milliseconds; `random` gives numbers in [0, 1). */
+export function seedAt(at: number, random: () => number): string {
+  const time = Math.trunc(at).toString(16).padStart(12, "0");
+  const versioned = (0x7000 + Math.trunc(random() * 0x1000)).toString(16);
+  const variant = (0x8000 + Math.trunc(random() * 0x4000)).toString(16);
+  const count = Math.trunc(random() * seedCountBound);
+  const counted = count.toString(16).padStart(countDigits, "0");
+  return `${time.slice(0, 8)}-${time.slice(8)}-${versioned}-${variant}-${counted}`;
+}
+
+/** The time inside a minted id. */
+export const timeOf = (id: string): number => Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+
+export type Minter = {
+  /** One id; `at` is the current time. */
+  next(at: number): string;
+  /** A seed behind which `count` ids are free: the minter will not hand them out again. */
+  seed(at: number, count: number): string;
+};
+
+/** The ids of one process: always growing, so that they can order what the process did. */
+export function minter(random: () => number): Minter {
+  let newest = "";
+  let newestAt = -1;
+  const take = (at: number, count: number): string => {
+    const now = Math.trunc(at);
+    const first = now > newestAt ? seedAt(now, random) : idAfter(newest, 1);
+    newestAt = Math.max(now, newestAt);
+    newest = idAfter(first, count);
+    return first;
+  };
+  return { next: (at) => take(at, 0), seed: take };
+}

@@ -1,0 +1,26 @@
+// The known word that somebody most likely meant.
+
+/** The word nearest to what was given, if one is near: about a third of its letters may be wrong. */
+export function nearest(given: string, known: readonly string[]): string | undefined {
+  const [best] = known
+    .map((word) => ({ word, edits: editsBetween(given, word) }))
+    .filter(({ word, edits }) => edits <= Math.max(1, Math.floor(word.length / 3)))
+    .sort((a, b) => a.edits - b.edits);
+  return best?.word;
+}
+
+/** Letters to insert, delete or replace; a bound from below where the lengths alone rule the word out. */
+function editsBetween(given: string, word: string): number {
+  const gap = Math.abs(given.length - word.length);
+  if (gap > word.length / 2) return gap;
+  let above = Array.from({ length: word.length + 1 }, (_, column) => column);
+  for (const [row, letter] of given.split("").entries()) {
+    const line = [row + 1];
+    for (let column = 1; column <= word.length; column++) {
+      const replaced = (above[column - 1] ?? 0) + (word[column - 1] === letter ? 0 : 1);
+      line.push(Math.min(replaced, (above[column] ?? 0) + 1, (line[column - 1] ?? 0) + 1));
+    }
+    above = line;
+  }
+  return above[word.length] ?? 0;
+}

@@ -1,0 +1,22 @@
+// All parts, in the order of a run: from the workflow down to the runtime.
+
+import type { AnyStateMachine } from "xstate";
+import type { Part } from "../part.ts";
+import { agentExecutionPart } from "./agent-execution.ts";
+import { agentDispatchPart } from "./agent-dispatch.ts";
+import { agentRuntimePart } from "./agent-runtime.ts";
+import { taskAttemptPart } from "./task-attempt.ts";
+import { taskExecutionPart } from "./task-execution.ts";
+import { toolExecutionPart } from "./tool-execution.ts";
+import { workflowExecutionPart } from "./workflow-execution.ts";
+
+// A list of charts of different types has only the type of any machine.
+export const parts = [
+  workflowExecutionPart,
+  taskExecutionPart,
+  taskAttemptPart,
+  agentExecutionPart,
+  toolExecutionPart,
+  agentDispatchPart,
+  agentRuntimePart,
+] as unknown as readonly Part<AnyStateMachine>[];

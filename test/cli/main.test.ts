@@ -1,0 +1,35 @@
+// The command line as a person meets it: what it answers, what it suggests, and with which exit code it ends.
+
+import { describe, expect, test } from "vitest";
+import { manifest } from "../kit/tree.ts";
+import { troupe } from "../kit/troupe.ts";
+
+describe("troupe", () => {
+  test("--version prints the version of the package and nothing else", () => {
+    expect(troupe("--version")).toEqual({ exit: 0, stdout: `${manifest.version}\n`, stderr: "" });
+  });
+
+  test("--help goes to the output and is no error", () => {
+    const { exit, stdout, stderr } = troupe("--help");
+    expect({ exit, stderr }).toEqual({ exit: 0, stderr: "" });
+    expect(stdout).toMatch(/^Usage: troupe /);
+  });
+
+  test("without a command it shows the help as an error", () => {
+    const { exit, stdout, stderr } = troupe();
+    expect({ exit, stdout }).toEqual({ exit: 2, stdout: "" });
+    expect(stderr).toMatch(/^Usage: troupe /);
+  });
+
+  test("a misspelt option is wrong usage, and the right one is suggested", () => {
+    const { exit, stderr } = troupe("--versoin");
+    expect(exit).toBe(2);
+    expect(stderr).toContain("Did you mean --version?");
+  });
+
+  test("an unknown command is wrong usage", () => {
+    const { exit, stdout, stderr } = troupe("juggle");
+    expect({ exit, stdout }).toEqual({ exit: 2, stdout: "" });
+    expect(stderr).toContain("juggle");
+  });
+});

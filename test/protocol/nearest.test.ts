@@ -1,0 +1,33 @@
+// The word that was meant is found if it is near, and nothing is suggested if none is.
+
+import { expect, test } from "vitest";
+import { nearest } from "../../src/protocol/nearest.ts";
+
+const known = ["TriggerAgent", "AgentCancel", "ToolExecute", "ToolCancel", "execute", "cancel", "on"];
+
+test.each([
+  ["TriggerAgent", "TriggerAgent"],
+  ["TrigerAgent", "TriggerAgent"],
+  ["TriggerAgents", "TriggerAgent"],
+  ["TriggreAgent", "TriggerAgent"],
+  ["AgentCancle", "AgentCancel"],
+  ["ToolCancell", "ToolCancel"],
+  ["exceute", "execute"],
+  ["cancels", "cancel"],
+  ["in", "on"],
+  ["explode", undefined],
+  ["it", undefined],
+  ["", undefined],
+  ["x".repeat(100_000), undefined],
+])("%j means %j", (given, meant) => {
+  expect(nearest(given, known)).toBe(meant);
+});
+
+test("of two that are near, the nearer is meant, whatever their order", () => {
+  expect(nearest("canceled", ["cancels", "canceled!"])).toBe("canceled!");
+  expect(nearest("canceled", ["canceled!", "cancels"])).toBe("canceled!");
+});
+
+test("nothing is near where nothing is known", () => {
+  expect(nearest("cancel", [])).toBeUndefined();
+});

@@ -1,0 +1,158 @@
+// README speaks the truth: its commands run, its TypeScript compiles and runs, and every link of the documents leads
+// to a file.
+//
+// Method: ```sh and ```ts blocks are taken out of the text and executed. A command that is of no known form fails,
+// so nobody can write one that no test has tried.
+
+import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, posix } from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { doors, manifest, root, treeOf, type Tree } from "./kit/tree.ts";
+import { run, troupe, type Ended } from "./kit/troupe.ts";
+
+const readme = treeOf("README.md").get("README.md") ?? "";
+
+const blocksOf = (markdown: string, language: string): string[] =>
+  [...markdown.matchAll(/^```(\w*)[^\n]*\n([^]*?)^```$/gm)].flatMap(([, tag, body = ""]) =>
+    tag === language ? [body] : [],
+  );
+
+/** Each command of the sh blocks: without prompt and comment, continued lines joined, `a && b` as two. */
+const commandsOf = (markdown: string): string[] =>
+  blocksOf(markdown, "sh")
+    .flatMap((block) => block.replaceAll("\\\n", " ").split(/\n|&&/))
+    .map((line) =>
+      line
+        .replace(/^\s*(?:\$ )?/, "")
+        .replace(/(?:^|\s+)#.*$/, "")
+        .trim(),
+    )
+    .filter((line) => line !== "");
+
+type Proof = { readonly command: "troupe" | "npm"; readonly args: string[] } | { readonly script: string } | "known";
+
+/** How a command is proven: by running it, by the script it names, or not here; undefined when nobody knows. */
+function proofOf(command: string): Proof | undefined {
+  // What it does to a machine cannot be done inside a test; .ci/run begins with the first and ends with the second.
+  if (/^(?:npm ci|npm (?:install|i) troupe|git clone \S+|cd \S+)$/.test(command)) return "known";
+  if (command === "npm start") return { command: "npm", args: ["start"] };
+  const script = /^npm (?:run )?([\w-]+)(?: -- .*)?$/.exec(command)?.[1];
+  if (script !== undefined) return { script };
+  const rest = /^(?:node bin\/troupe\.js|npx troupe|npx -p node@24 -p troupe troupe|troupe)(?: ([^|<>&;]*))?$/.exec(
+    command,
+  );
+  if (rest === null) return undefined;
+  const args = [...(rest[1] ?? "").matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)];
+  return { command: "troupe", args: args.map(([, double, single, bare]) => double ?? single ?? bare ?? "") };
+}
+
+describe("the commands of README", () => {
+  test("there are some, and installing and testing are among them", () => {
+    expect(commandsOf(readme)).toEqual(expect.arrayContaining(["npm ci", "npm test"]));
+  });
+
+  test.each([...new Set(commandsOf(readme))])("%s", (command) => {
+    const proof = proofOf(command);
+    expect(proof, "a test must know how to prove this command").toBeDefined();
+    if (proof === undefined || proof === "known") return;
+    if ("script" in proof) return expect(Object.keys(manifest.scripts)).toContain(proof.script);
+    const ended = proof.command === "npm" ? run("npm", proof.args) : troupe(...proof.args);
+    expect(ended).toMatchObject({ exit: 0, stdout: expect.stringMatching(/\S/) });
+  });
+
+  test("are read as a shell reads them", () => {
+    const markdown = "```sh\n# first\n$ npm ci && npm test   # all of it\nnode bin/troupe.js \\\n  --version\n```\n";
+    expect(commandsOf(`${markdown}\n\`\`\`json\n{}\n\`\`\`\n`)).toEqual([
+      "npm ci",
+      "npm test",
+      "node bin/troupe.js    --version",
+    ]);
+    expect(proofOf("npx troupe run 'two words' --a=b")).toEqual({
+      command: "troupe",
+      args: ["run", "two words", "--a=b"],
+    });
+    expect(proofOf("npm run docs")).toEqual({ script: "docs" });
+  });
+
+  test.each(["rm -rf dist", "troupe up | head", "troupe up &", "npm install left-pad"])("%s is refused", (command) => {
+    expect(proofOf(command)).toBeUndefined();
+  });
+});
+
+// Each block becomes a module in an empty folder, which sees the package's doors as a user does, but from their
+// sources, because nothing is built here.
+describe("the TypeScript of README", () => {
+  const blocks = blocksOf(readme, "ts");
+  let folder = "";
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "readme-"));
+    symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  const compile = (sources: readonly string[]): Ended => {
+    const files = sources.map((_, index) => `block-${index + 1}.mts`);
+    files.forEach((file, index) => writeFileSync(join(folder, file), sources[index] ?? ""));
+    const compilerOptions = {
+      noUnusedLocals: false, // An example may stop where the reader goes on.
+      paths: Object.fromEntries(doors.map(({ name, source }) => [name, [join(root, source)]])),
+    };
+    const config = { extends: join(root, "tsconfig.json"), compilerOptions, include: [], files };
+    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config));
+    return run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", folder]);
+  };
+
+  const execute = (source: string): Ended => {
+    const file = join(folder, "run.mts");
+    writeFileSync(file, source);
+    const urlOf = (path: string): string => pathToFileURL(join(root, path)).href;
+    const sources = Object.fromEntries(doors.map((door) => [door.name, urlOf(door.source)]));
+    const hook = `
+      import { registerHooks } from "node:module";
+      const sources = ${JSON.stringify(sources)};
+      registerHooks({ resolve: (specifier, context, next) => next(sources[specifier] ?? specifier, context) });`;
+    return run(process.execPath, ["--import", `data:text/javascript,${encodeURIComponent(hook)}`, file]);
+  };
+
+  test.skipIf(blocks.length === 0)("compiles", () => {
+    expect(compile(blocks)).toEqual({ exit: 0, stdout: "", stderr: "" });
+  });
+
+  test.each(blocks)("block %# runs", (block) => {
+    expect(execute(block)).toMatchObject({ exit: 0, stderr: "" });
+  });
+
+  test("would not compile with a wrong type, nor run with a wrong name", () => {
+    const right = 'import { version } from "troupe";\nconst text: string = version;\nconsole.log(text);\n';
+    expect(compile([right])).toMatchObject({ exit: 0, stdout: "" });
+    expect(execute(right)).toEqual({ exit: 0, stdout: `${manifest.version}\n`, stderr: "" });
+    expect(compile([right.replace("string", "number")]).stdout).toContain("block-1.mts(2,7): error TS2322");
+    expect(execute(right.replace("{ version }", "{ vision as version }")).exit).toBe(1);
+  });
+});
+
+describe("the links of the documents", () => {
+  const brokenLinksOf = (documents: Tree): string[] =>
+    [...documents].flatMap(([path, text]) => {
+      const prose = text.replace(/^```[^]*?^```$/gm, "").replace(/`[^`\n]*`/g, "");
+      return [...prose.matchAll(/\]\(<?([^)>\s]+)>?(?:\s+"[^"]*")?\)/g)]
+        .map(([, target = ""]) => target.replace(/#.*$/, ""))
+        .filter((target) => target !== "" && !/^[a-z]+:/.test(target))
+        .filter((target) => !existsSync(join(root, posix.dirname(path), decodeURIComponent(target))))
+        .map((target) => `${path}: ${target}`);
+    });
+
+  test("lead to files that exist", () => {
+    const documents = treeOf("*.md", "docs/**/*.md");
+    expect(documents.size).toBeGreaterThan(0);
+    expect(brokenLinksOf(documents)).toEqual([]);
+  });
+
+  test("would be missed if they did not", () => {
+    const text =
+      "[a](README-none.md) [b](../LICENSE#top) ![c](none.svg) [d](https://nodejs.org) [e](#here) `[f](none)`";
+    expect(brokenLinksOf(new Map([["docs/a.md", text]]))).toEqual(["docs/a.md: README-none.md", "docs/a.md: none.svg"]);
+  });
+});
