@@ -161,6 +161,12 @@ export const dispatchSetup = setup({
       const payload = { context: { attempt: attemptOf(context), ...context.cancel } };
       return { type: "command:AgentRuntimeCancel", ...about(context), agent_runtime: context.runtime, payload };
     }),
+    tellToStop: emit(({ context }) => {
+      if (!context.runtime) return silence;
+      const stop = { attempt: attemptOf(context), cause: "caller_lost" as const, reason: words[context.reason] };
+      const of = { ...about(context), agent_runtime: context.runtime };
+      return { type: "command:AgentRuntimeCancel", ...of, payload: { context: stop } };
+    }),
     sayDispatchFailed: emit(({ context }) => ({
       type: "event:AgentDispatchFailed",
       ...about(context),

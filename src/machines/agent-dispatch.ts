@@ -6,6 +6,7 @@
 //     │ all busy                                 │       ▼      │
 //   queued ──too long──▶ undispatched ◀──────────┘      canceling ──runtime gone──▶ canceled
 //
+// A runtime that is silent when it is asked is told to stop (unanswered): it may have begun all the same.
 // A cancel before a runtime has acknowledged ends it as canceled. What its caller reports ends it as released; after a
 // timeout it is givenUp for a while, because the caller's cancel is still to come.
 //
@@ -18,7 +19,8 @@
 //   D4. At most one answer leaves on the agent's behalf, and none to a caller that gave the agent up.
 //   D5. Every cancel that asks for an answer gets exactly one, also when the runtime is silent.
 //   D6. Whoever waits for a free runtime waits that long once, however often one seems free.
-//   D7. A cancel reaches the runtime that may have the agent, also one that comes after its caller's timeout.
+//   D7. A runtime that may have the agent is told to stop: by a cancel, also one that comes after its caller's timeout,
+//       and when it was silent on the relay.
 
 import { dispatchSetup, type Reason } from "./agent-dispatch-actions.ts";
 import { ignoring } from "./speech.ts";
@@ -115,7 +117,7 @@ export const agentDispatch = dispatchSetup.createMachine({
         "command:AgentCancel": { target: "canceling.unacknowledged", actions: "noteCancel" },
         ...ignoring("late", ...registryWords),
       },
-      after: { relayAck: { target: "undispatched", actions: because("ack_timeout") } },
+      after: { relayAck: { target: "unanswered", actions: because("ack_timeout") } },
     },
     acknowledged: {
       meta: { status: "RUNNING" },
@@ -195,6 +197,12 @@ export const agentDispatch = dispatchSetup.createMachine({
     },
 
     undispatched: { meta: { status: "-" }, type: "final", entry: ["sayDispatchFailed", "answerUndispatched"] },
+    // The runtime may have begun all the same, and nobody waits for that any more.
+    unanswered: {
+      meta: { status: "-" },
+      type: "final",
+      entry: ["sayDispatchFailed", "answerUndispatched", "tellToStop"],
+    },
     lost: { meta: { status: "RUNNING" }, type: "final", entry: "answerLost" },
     canceled: { meta: { status: "RUNNING" }, type: "final", entry: "answerCanceled" },
     released: { meta: { status: "RUNNING" }, type: "final" },

@@ -5,7 +5,7 @@ import type { ErrorCode } from "../protocol/errors.ts";
 import { accept, decline, declineIn } from "./acknowledgment.ts";
 import { type EndStatus, fault } from "./cues.ts";
 import { isRetried, retryDelay } from "./retry.ts";
-import { asData, outcomeOf } from "./speech.ts";
+import { asData, lasted, outcomeOf } from "./speech.ts";
 import {
   about,
   type Attempted,
@@ -99,7 +99,8 @@ export const taskSetup = setup({
     })),
     stopWait: assign(({ context, event }) => ({
       paused: true,
-      waitLeftMs: context.waitLeftMs === null ? null : Math.max(0, context.waitLeftMs - (event.at - context.waitingAt)),
+      waitLeftMs:
+        context.waitLeftMs === null ? null : Math.max(0, context.waitLeftMs - lasted(context.waitingAt, event)),
     })),
     goOnWaiting: assign(({ event }) => ({ paused: false, waitingAt: event.at })),
     keepResume: assign(({ context, event }) => {
@@ -161,7 +162,7 @@ export const taskSetup = setup({
       payload: {
         status: "RUNNING",
         result: null,
-        duration_ms: event.at - context.attemptAt,
+        duration_ms: lasted(context.attemptAt, event),
         context: { ...orderOf(context, context.attempt), resume_data: context.resume ?? {} },
       },
     })),
@@ -170,7 +171,7 @@ export const taskSetup = setup({
       ...about(context),
       payload: {
         status: "TIMED_OUT",
-        duration_ms: event.at - context.attemptAt,
+        duration_ms: lasted(context.attemptAt, event),
         result: errorIn(context),
         context: { attempt: context.attempt },
       },
@@ -180,7 +181,7 @@ export const taskSetup = setup({
       ...about(context),
       payload: {
         status: "SUCCESS",
-        duration_ms: event.at - context.attemptAt,
+        duration_ms: lasted(context.attemptAt, event),
         result: context.result && "output" in context.result ? context.result : { output: {} },
         context: { attempt: context.attempt },
       },
@@ -190,7 +191,7 @@ export const taskSetup = setup({
       ...about(context),
       payload: {
         status: "FAILED",
-        duration_ms: event.at - context.attemptAt,
+        duration_ms: lasted(context.attemptAt, event),
         result: errorIn(context),
         context: { attempt: context.attempt, retry_policy: context.retry },
       },
@@ -200,7 +201,7 @@ export const taskSetup = setup({
       ...about(context),
       payload: {
         status: "TIMED_OUT",
-        duration_ms: event.at - context.attemptAt,
+        duration_ms: lasted(context.attemptAt, event),
         result: errorIn(context),
         context: { attempt: context.attempt, timeout_config: timeoutConfig(context), retry_policy: context.retry },
       },

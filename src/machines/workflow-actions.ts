@@ -5,11 +5,11 @@ import type { WireError } from "../protocol/errors.ts";
 import { accept, decline, declineIn } from "./acknowledgment.ts";
 import { type Cue, fault, type TaskName } from "./cues.ts";
 import { type Graph, linearVerdict, openPlan, openTasks, type Plan, release, settle, take } from "./plan.ts";
-import type { Hears, Outcome, Says } from "./speech.ts";
+import { type Hears, lasted, type Outcome, type Says } from "./speech.ts";
 import type { Stamp } from "./step.ts";
 import { acceptAgain, declineOther, type Order, sameOrder } from "./workflow-answers.ts";
 
-/** How many signals of one name are kept for waits that have not begun. */
+/** The protocol's limit for signals that are kept. */
 const signalsKeptMax = 100;
 
 type Signal = { name: string; payload: unknown };
@@ -21,7 +21,7 @@ export type WorkflowInput = Stamp & {
   timeoutMs: number;
   /** Whether the host has a last word: a result template, or an output schema to check. */
   concludes: boolean;
-  /** A lower limit for kept signals of one name. */
+  /** How many signals of one name are kept for waits that have not begun. */
   signalsMax?: number;
   /** It was declined: unknown id, or bad input. */
   problem?: WireError;
@@ -35,8 +35,6 @@ export type WorkflowContext = Omit<WorkflowInput, "at" | "seed"> & {
   countingSince: number;
   pausedAt: number;
   pause: { reason: string; by: string } | null;
-  resumedBy: string;
-  cancel: { reason: string; by: string };
   result: Outcome | null;
   /** The host or a task said that the run cannot go on. */
   broken: WireError | null;
@@ -94,6 +92,20 @@ const timeoutConfig = ({ timeoutMs }: WorkflowContext) => ({
   timeout_duration_ms: timeoutMs,
   timeout_policy: "TERMINATE" as const,
 });
+
+/** Who ended the run and why: a person, or the concurrency rule. */
+function cancelIn(event: In): { reason: string; canceled_by: string } {
+  if (event.type !== "command:WorkflowCancel")
+    return { reason: "reason" in event ? event.reason : "", canceled_by: me };
+  const { reason, canceled_by } = event.payload.context;
+  return { reason, canceled_by };
+}
+
+function resumeIn(event: In): { resumed_by: string; resume_data?: unknown } {
+  if (event.type !== "command:WorkflowResume") return { resumed_by: me };
+  const { resumed_by, resume_data } = event.payload.context;
+  return { resumed_by, ...(resume_data !== undefined && { resume_data }) };
+}
 
 /** How the plan ended, as the run's own outcome: a failed task fails the run. */
 function outcomeOf(context: WorkflowContext): Outcome | null {
@@ -153,22 +165,14 @@ export const workflowSetup = setup({
       const { reason, paused_by } = event.payload.context;
       return { pause: { reason, by: paused_by } };
     }),
-    noteResume: assign(({ event }) =>
-      event.type === "command:WorkflowResume" ? { resumedBy: event.payload.context.resumed_by, pause: null } : {},
-    ),
-    noteCancel: assign(({ event }) => {
-      if (event.type === "cue:Displaced") return { cancel: { reason: event.reason, by: me } };
-      if (event.type !== "command:WorkflowCancel") return {};
-      const { reason, canceled_by } = event.payload.context;
-      return { cancel: { reason, by: canceled_by } };
-    }),
+    noteResume: assign({ pause: null }),
     noteTimeout: assign({ result: fault("WORKFLOW_EXECUTION_TIMEOUT", "the workflow ran over its deadline") }),
     noteBreak: assign(({ context }) => ({ result: context.broken ? { error: context.broken } : null })),
     noteVerdict: assign(({ context }) => ({ result: context.result ?? outcomeOf(context) })),
     noteConclusion: assign(({ event }) => (event.type === "cue:Concluded" ? { result: { output: event.output } } : {})),
     beginToCount: assign(({ event }) => ({ startedAt: event.at, countingSince: event.at })),
     stopCounting: assign(({ context, event }) => ({
-      leftMs: Math.max(0, context.leftMs - (event.at - context.countingSince)),
+      leftMs: Math.max(0, context.leftMs - lasted(context.countingSince, event)),
       pausedAt: event.at,
     })),
     goOnCounting: assign(({ event }) => ({ countingSince: event.at })),
@@ -290,12 +294,8 @@ export const workflowSetup = setup({
       payload: {
         status: "RUNNING",
         result: null,
-        duration_ms: event.at - context.pausedAt,
-        context: {
-          resumed_by: context.resumedBy,
-          ...(event.type === "command:WorkflowResume" &&
-            event.payload.context.resume_data !== undefined && { resume_data: event.payload.context.resume_data }),
-        },
+        duration_ms: lasted(context.pausedAt, event),
+        context: resumeIn(event),
       },
     })),
     sayCompleted: emit(({ context, event }) => ({
@@ -303,7 +303,7 @@ export const workflowSetup = setup({
       ...about(context),
       payload: {
         status: "SUCCESS",
-        duration_ms: event.at - context.startedAt,
+        duration_ms: lasted(context.startedAt, event),
         result: context.result && "output" in context.result ? context.result : { output: {} },
         context: {},
       },
@@ -311,15 +311,20 @@ export const workflowSetup = setup({
     sayFailed: emit(({ context, event }) => ({
       type: "event:WorkflowExecutionFailed",
       ...about(context),
-      payload: { status: "FAILED", duration_ms: event.at - context.startedAt, result: errorIn(context), context: {} },
+      payload: {
+        status: "FAILED",
+        duration_ms: lasted(context.startedAt, event),
+        result: errorIn(context),
+        context: {},
+      },
     })),
-    sayCanceled: emit(({ context }) => ({
+    sayCanceled: emit(({ context, event }) => ({
       type: "event:WorkflowExecutionCanceled",
       ...about(context),
       payload: {
         status: "CANCELED",
         result: null,
-        context: { reason: context.cancel.reason, canceled_by: context.cancel.by },
+        context: cancelIn(event),
       },
     })),
     sayTimedOut: emit(({ context, event }) => ({
@@ -327,7 +332,7 @@ export const workflowSetup = setup({
       ...about(context),
       payload: {
         status: "TIMED_OUT",
-        duration_ms: event.at - context.startedAt,
+        duration_ms: lasted(context.startedAt, event),
         result: errorIn(context),
         context: { timeout_config: timeoutConfig(context) },
       },
@@ -343,12 +348,10 @@ export const openWorkflow = ({ at, seed: _seed, ...input }: WorkflowInput): Work
   countingSince: at,
   pausedAt: at,
   pause: null,
-  resumedBy: "",
-  cancel: { reason: "", by: me },
   result: null,
   broken: null,
   signals: [],
-  signalsMax: Math.min(input.signalsMax ?? signalsKeptMax, signalsKeptMax),
+  signalsMax: input.signalsMax ?? signalsKeptMax,
   waiters: [],
   woken: [],
 });

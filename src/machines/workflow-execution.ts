@@ -36,8 +36,8 @@ const twice = [
 /** In every open state: it can be canceled, and ordered again in vain. */
 const open = {
   "command:WorkflowExecute": twice,
-  "command:WorkflowCancel": { target: "#canceled", actions: ["noteCancel", "acceptCommand"] },
-  "cue:Displaced": { target: "#canceled", actions: "noteCancel" },
+  "command:WorkflowCancel": { target: "#canceled", actions: "acceptCommand" },
+  "cue:Displaced": { target: "#canceled" },
 } as const;
 
 const full = (status: string) => ({ guard: "isFull", actions: { type: "declineFull", params: { status } } }) as const;
@@ -82,7 +82,6 @@ export const workflowExecution = workflowSetup.createMachine({
           full("RUNNING"),
           { actions: ["keepSignal", "acceptCommand"] },
         ],
-        "cue:PauseWanted": { target: "paused", actions: "notePause" },
         "cue:Broken": { target: "failed", actions: ["noteBroken", "noteBreak"] },
         "cue:WaitOpened": { actions: "openWait" },
         "cue:WaitClosed": { actions: "closeWait" },
@@ -99,6 +98,7 @@ export const workflowExecution = workflowSetup.createMachine({
           ],
           on: {
             "cue:TaskEnded": { actions: ["settleTask", "beginTasks"] },
+            "cue:PauseWanted": { actions: "notePause" },
             ...ignoring("early", "cue:Concluded"),
           },
         },
@@ -114,7 +114,7 @@ export const workflowExecution = workflowSetup.createMachine({
           entry: "conclude",
           on: {
             "cue:Concluded": { target: "#succeeded", actions: "noteConclusion" },
-            ...ignoring("late", "cue:TaskEnded"),
+            ...ignoring("late", "cue:TaskEnded", "cue:PauseWanted"),
           },
         },
       },
@@ -149,7 +149,7 @@ export const workflowExecution = workflowSetup.createMachine({
       id: "succeeded",
       meta: { status: "SUCCESS" },
       type: "final",
-      entry: ["sayCompleted", end("the workflow has ended")],
+      entry: "sayCompleted",
     },
     failed: {
       id: "failed",

@@ -162,8 +162,11 @@ describe("a dispatch that fails", () => {
   test("C5: because the runtime does not acknowledge asks no other", () => {
     const { said, at } = elapse(relayed(), "relayAck");
     expect(at).toBe(1_002_000);
-    expect(said).toEqual(undispatched("the runtime did not acknowledge", { reason: "ack_timeout" }));
-    expect(say(relayed(), "cue:RuntimeLost").said).toEqual(said);
+    const told = undispatched("the runtime did not acknowledge", { reason: "ack_timeout" });
+    // It may have begun all the same, so it is told to stop; one that is gone is not.
+    const stop = { context: { attempt: 1, cause: "caller_lost", reason: "the runtime did not acknowledge" } };
+    expect(said).toEqual([...told, { ...relayCancel("caller_lost"), payload: stop }]);
+    expect(say(relayed(), "cue:RuntimeLost").said).toEqual(told);
   });
 
   test("C5: because the runtime refuses tells its code", () => {

@@ -113,11 +113,11 @@ const invariants: Invariants<typeof agentDispatch> = {
     const [first, last] = [waits[0] ?? 0, waits.at(-1) ?? 0];
     must(!timer || timer.dueAt === Math.max(first + allBusyMs, last), "the wait began anew");
   },
-  "D7: a cancel reaches the runtime that may have it, also after its caller's timeout": (run) => {
+  "D7: a runtime that may have it is told to stop: by a cancel, also after a timeout, or when it was silent": (run) => {
     let runtime: unknown;
     for (const moment of run.moments) {
       const isNeeded = atWork.includes(moment.from)
-        ? cancelIn(moment) !== null
+        ? cancelIn(moment) !== null || moment.to === "unanswered"
         : moment.from === "givenUp" && givesUp(moment);
       const stop = says(moment, "command:AgentRuntimeCancel");
       must(isNeeded === Boolean(stop), isNeeded ? "the runtime is not told" : "a runtime is told for no reason");

@@ -81,6 +81,41 @@ describe("W11: a signal", () => {
     expect(say(run, "cue:WaitOpened (second)").said).toEqual([wake("second", idOf(22), { n: 0 })]);
   });
 
+  test("is kept for a wait of its own name alone", () => {
+    const run = running("run with waits");
+    hear(run, signal("stop"));
+    expect(say(run, "cue:WaitOpened (first)").said).toEqual([]);
+    expect(say(run, "command:WorkflowSignal (go)").said[1]).toMatchObject({ type: "cue:Wake", task: { id: "first" } });
+  });
+
+  test("does not wake a wait that was closed, and still wakes the others", () => {
+    const run = running("run with waits");
+    say(run, "cue:WaitOpened (first)");
+    say(run, "cue:WaitOpened (second)");
+    say(run, "cue:WaitClosed (first)");
+    expect(say(run, "command:WorkflowSignal (go)").said[1]).toMatchObject({ type: "cue:Wake", task: { id: "second" } });
+    expect(say(run, "command:WorkflowSignal (go)").said).toEqual([ack()]);
+  });
+
+  test("wakes a wait once, however often that says that it has begun", () => {
+    const run = running("run with waits");
+    say(run, "cue:WaitOpened (first)");
+    expect(say(run, "cue:WaitOpened (first)").heard).toBe("ignored");
+    expect(say(run, "command:WorkflowSignal (go)").said).toHaveLength(2);
+    say(run, "command:WorkflowSignal (go)");
+    expect(say(run, "cue:WaitOpened (first)").heard).toBe("ignored");
+    expect(say(run, "cue:WaitOpened (second)").said).toHaveLength(1);
+    expect(contextOf(run)).toMatchObject({ signals: [], waiters: [], woken: [idOf(21), idOf(22)] });
+  });
+
+  test("is declined where its host keeps fewer", () => {
+    const run = running();
+    say(run, "command:WorkflowSignal (stop)");
+    const full = "1 signals of this name already wait to be heard";
+    const refused = refusal("INVALID_STATE", full, { status: "RUNNING", signals_max: 1 });
+    expect(say(run, "command:WorkflowSignal (stop)").said).toEqual([refused]);
+  });
+
   test("of one name is kept a hundred times, and no more", () => {
     const { signalsMax: _, ...unlimited } = part.inputs["run"] as Input;
     const run = begin<Chart>({ ...part, inputs: { unlimited } }, "unlimited");

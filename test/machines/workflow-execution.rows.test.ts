@@ -53,7 +53,7 @@ describe("W3: with its slot it", () => {
     run.at += 5_000;
     const { said } = say(run, "cue:SlotGranted");
     const first = { id: "decide", exec_id: idAfter(stampAt(began + 5_000, 2).seed, 1) };
-    expect(said).toEqual([started(), { type: "cue:BeginTask", task: first, lane: 0 }]);
+    expect(said).toStrictEqual([started(), { type: "cue:BeginTask", task: first, lane: 0 }]);
     expect(statusOf(run)).toBe("RUNNING");
     expect(run.life.timers.map(({ dueAt }) => dueAt)).toEqual([began + 5_000 + 60_000]);
   });
@@ -129,11 +129,29 @@ describe("W5: resumed it", () => {
     expect(statusOf(run)).toBe("RUNNING");
   });
 
+  test("counts all the time that it ran, and none of its pauses", () => {
+    const run = begin(part, "run");
+    run.at += 5_000;
+    say(run, "cue:SlotGranted");
+    for (const [ranMs, pausedMs] of [
+      [10_000, 70_000],
+      [5_000, 80_000],
+    ] as const) {
+      run.at += ranMs;
+      say(run, "command:WorkflowPause");
+      run.at += pausedMs;
+      say(run, "command:WorkflowResume");
+    }
+    const { at, said } = elapse(run, "deadline");
+    expect(at - began).toBe(5_000 + 150_000 + 60_000);
+    expect(said[0]).toMatchObject({ type: "event:WorkflowExecutionTimedOut", payload: { duration_ms: 210_000 } });
+  });
+
   test("begins the task that it has paused before", () => {
     const run = running();
     say(run, "cue:TaskEnded (SUCCESS)");
     const { said } = say(run, "command:WorkflowResume (without data)");
-    expect(said).toEqual([ack(), resumed(0), { type: "cue:BeginTask", task: task("pay", 4), lane: 0 }]);
+    expect(said).toStrictEqual([ack(), resumed(0), { type: "cue:BeginTask", task: task("pay", 4), lane: 0 }]);
   });
 
   test("pauses again where the next task wants it to", () => {
@@ -191,6 +209,7 @@ describe("W6: it succeeds", () => {
 
     const other = running("run with a result");
     say(other, "cue:TaskEnded (SUCCESS)");
+    expect(say(other, "cue:PauseWanted").heard).toBe("ignored");
     expect(say(other, "cue:Concluded").said).toEqual([completed({ total: 12 })]);
   });
 
