@@ -49,7 +49,8 @@ export function livesAlike<M extends AnyStateMachine>(part: Part<M>): void {
       expect(live).toEqual(pure);
       for (const { said } of pure) for (const word of said) spoken.add((word as { type: string }).type);
     });
-    fc.assert(property, { numRuns: runs / 5 });
+    // A chart that seldom speaks needs this many histories to be heard at all.
+    fc.assert(property, { numRuns: Math.max(100, runs / 5) });
     expect(spoken.size, "nothing was said in any history").toBeGreaterThan(0);
   });
 }
