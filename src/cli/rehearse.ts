@@ -1,7 +1,7 @@
 // The command `troupe rehearse`: plays what happens when an agent errs, hangs or is never there, in virtual time.
 
 import { styleText } from "node:util";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { type Key, nameOf } from "../protocol/catalogue.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { nearest } from "../protocol/nearest.ts";
@@ -17,7 +17,7 @@ export const rehearse = (program: Command): void =>
     .command("rehearse")
     .description("Play what happens when an agent answers, errs, hangs, dies, or is never there.")
     .argument("[story]", `one of ${stories.map(({ id }) => id).join(", ")}; all without it`)
-    .option("--json", "one line of JSON for each message")
+    .addOption(new Option("--json", "one line of JSON for each message").conflicts("mermaid"))
     .option("--mermaid", "the conversation as a Mermaid sequence diagram")
     .action((id: string | undefined, options: Options) => {
       for (const story of id === undefined ? stories : [storyOf(id)]) show(story, options);

@@ -25,7 +25,9 @@ type Input = Stamp & { order: Order };
 type Context = {
   order: Order;
   runtime: { id: string; exec_id: string } | null;
+  /** Who could not; who was busy may be asked again once a runtime is free. */
   tried: string[];
+  busy: string[];
   /** Why it would not be dispatched, as far as is known. */
   reason: Reason;
   /** Why the runtime refused. */
@@ -120,7 +122,7 @@ export const dispatchSetup = setup({
     callerTimedOut: ({ event }) =>
       event.type === "event:AgentExecutionFailed" && event.payload.result.error.code === "AGENT_INVOCATION_TIMEOUT",
     wasTried: ({ context, event }) =>
-      event.type === "cue:RuntimeChosen" && context.tried.includes(event.runtime.exec_id),
+      event.type === "cue:RuntimeChosen" && [...context.tried, ...context.busy].includes(event.runtime.exec_id),
   },
   actions: {
     noteRuntime: assign(({ event }) => (event.type === "cue:RuntimeChosen" ? { runtime: event.runtime } : {})),
@@ -130,6 +132,12 @@ export const dispatchSetup = setup({
       reason,
     })),
     noteReason: assign((_, { reason }: { reason: Reason }) => ({ reason })),
+    noteBusyRuntime: assign(({ context }) => ({
+      busy: context.runtime ? [...context.busy, context.runtime.exec_id] : context.busy,
+      runtime: null,
+      reason: "all_busy" as const,
+    })),
+    forgetBusy: assign({ busy: [] }),
     noteBusy: assign(({ context, event }) => ({ busySince: context.busySince ?? event.at })),
     noteRefusal: assign(({ event }) => ({ reason: "rejected" as const, refusal: errorIn(event) })),
     // Once given up is given up: a later cancel with another cause brings no caller back.
@@ -144,7 +152,7 @@ export const dispatchSetup = setup({
     choose: emit(({ context }) => ({
       type: "cue:ChooseRuntime",
       agent: context.order.agent.id,
-      except: context.tried,
+      except: [...context.tried, ...context.busy],
     })),
     relay: emit(({ context }) => {
       if (!context.runtime) return silence;

@@ -14,7 +14,8 @@
 //
 // Invariants:
 //   D1. Either a runtime has acknowledged, or the caller is told why not, unless it reported an end itself.
-//   D2. No runtime is asked twice, and after an unanswered relay no other is asked: it may be running there.
+//   D2. No runtime is asked twice, but for one that was busy, once a runtime is free. After an unanswered relay no
+//       other is asked: it may be running there.
 //   D3. A failed dispatch is recorded first, then answered.
 //   D4. At most one answer leaves on the agent's behalf, and none to a caller that gave the agent up.
 //   D5. Every cancel that asks for an answer gets exactly one, also when the runtime is silent.
@@ -61,6 +62,7 @@ export const agentDispatch = dispatchSetup.createMachine({
     order: input.order,
     runtime: null,
     tried: [],
+    busy: [],
     reason: "no_runtime",
     refusal: null,
     busySince: null,
@@ -94,7 +96,7 @@ export const agentDispatch = dispatchSetup.createMachine({
       on: {
         ...reported,
         ...cancelHere,
-        "cue:RuntimeFree": "choosing",
+        "cue:RuntimeFree": { target: "choosing", actions: "forgetBusy" },
         ...ignoring("late", "cue:RuntimeChosen", "cue:NoRuntime", "cue:AllBusy", "cue:NoResponder"),
         ...ignoring("late", "cue:RuntimeLost", "result:CommandAck", "event:AgentExecutionStarted"),
       },
@@ -107,7 +109,7 @@ export const agentDispatch = dispatchSetup.createMachine({
         ...reportedAtWork,
         "result:CommandAck": [
           { guard: "isAck", target: "acknowledged" },
-          { guard: "isBusy", target: "choosing", actions: tried("all_busy") },
+          { guard: "isBusy", target: "choosing", actions: "noteBusyRuntime" },
           { target: "undispatched", actions: "noteRefusal" },
         ],
         "cue:NoResponder": { target: "choosing", actions: tried("no_responders") },

@@ -13,6 +13,7 @@
 //   P6. A task with a pause before it asks for the pause once, and until its release nothing at all begins.
 //   P7. A fact looks at no lane but its own and the next to begin, however many there are, until the verdict.
 
+import assert from "node:assert/strict";
 import type { WireError } from "../protocol/errors.ts";
 import type { Data } from "../protocol/fields.ts";
 import { idAfter } from "../protocol/ids.ts";
@@ -99,6 +100,7 @@ const stepOf = (graph: Graph, lane: number, id: string): Step | undefined =>
 
 /** A plan that has not begun; an empty block is done at once. */
 export function openPlan(graph: Graph): Plan {
+  assert(graph.width >= 1 || graph.lanes.length === 0, "a plan of no width would never begin");
   const lanes = graph.lanes.map((_, lane): Lane => {
     const entry = entryOf(graph, lane);
     return entry === undefined ? { is: "ok", output: {} } : { is: "ready", task: entry, ran: {} };

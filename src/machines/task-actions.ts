@@ -55,6 +55,8 @@ export const taskSetup = setup({
     isRetried: ({ context, event }) => {
       // Canceled, out of time, or nothing that could be carried out: no more of it.
       if (context.cancel !== null || context.problem || totalLeft(context, event.at) === 0) return false;
+      // A wait and a route have no retry in the language: waiting or choosing again would not be the same again.
+      if (context.taskType === "wait" || context.taskType === "route") return false;
       return isRetried(context.retry, context.attempt, errorIn(context).error);
     },
   },

@@ -83,17 +83,22 @@ const waits = {
   "event:TaskWaitingStarted": [old, noWait, { target: "#waiting" }],
 } as const;
 
+/** A cancel that names an earlier attempt was for that one: it comes too late, and ends no other. */
+const oldCancel = (status: string) =>
+  ({ guard: "isOld", actions: { type: "declineCommand", params: { status } } }) as const;
+
 /** Nobody is at work on it, or nobody who could be told: the task ends here. */
-const cancelHere = {
-  "command:TaskCancel": { target: "#canceledHere", actions: ["noteCancel", "acceptCommand"] },
-  "cue:ParentEnded": { target: "#canceledHere", actions: "noteCancel" },
-} as const;
+const cancelHere = (status: string) =>
+  ({
+    "command:TaskCancel": [oldCancel(status), { target: "#canceledHere", actions: ["noteCancel", "acceptCommand"] }],
+    "cue:ParentEnded": { target: "#canceledHere", actions: "noteCancel" },
+  }) as const;
 
 const awaitingExecutor = {
   "event:TaskExecutionStarted": [old, { target: "#worker", actions: "beginAttempt" }],
   ...ended,
   ...waits,
-  ...cancelHere,
+  ...cancelHere("PENDING"),
   ...pausing,
   "command:TaskResume": { actions: decline("PENDING") },
   ...ignoring("early", "progress:TaskStep"),
@@ -102,7 +107,7 @@ const awaitingExecutor = {
 
 /** What every control task hears; each kind adds its own words. */
 const atControl = {
-  ...cancelHere,
+  ...cancelHere("RUNNING"),
   "command:TaskResume": { actions: decline("RUNNING") },
   ...ignoring("not mine", ...executorWords, "cue:Wake"),
 } as const;
@@ -152,7 +157,7 @@ export const taskExecution = callsSetup.createMachine({
         resting: {
           meta: { status: "PENDING" },
           on: {
-            ...cancelHere,
+            ...cancelHere("PENDING"),
             ...pausing,
             "command:TaskResume": { actions: decline("PENDING") },
             ...ignoring("not mine", ...executorWords, "cue:Wake"),
@@ -171,7 +176,10 @@ export const taskExecution = callsSetup.createMachine({
             ...ended,
             ...waits,
             ...pausing,
-            "command:TaskCancel": { target: "canceling", actions: ["noteCancel", "acceptCommand"] },
+            "command:TaskCancel": [
+              oldCancel("RUNNING"),
+              { target: "canceling", actions: ["noteCancel", "acceptCommand"] },
+            ],
             "cue:ParentEnded": { target: "canceling", actions: "noteCancel" },
             "command:TaskResume": { actions: decline("RUNNING") },
             ...ignoring("duplicate", "event:TaskExecutionStarted"),
@@ -246,7 +254,7 @@ export const taskExecution = callsSetup.createMachine({
                   { actions: ["settleTask", "beginTasks"] },
                 ],
                 "cue:Paused": { actions: ["notePaused", "pauseTasks"] },
-                "cue:Resumed": { actions: ["noteResumed", "releaseTasks", "beginTasks", "resumeTasks"] },
+                "cue:Resumed": { actions: ["noteResumed", "resumeTasks", "releaseTasks", "beginTasks"] },
                 "cue:PauseWanted": [{ guard: "isAlone", actions: "resumeTasks" }, { actions: "passOn" }],
                 "cue:Broken": [
                   { guard: "isAlone", target: "#failedHere", actions: "noteBroken" },
@@ -269,7 +277,7 @@ export const taskExecution = callsSetup.createMachine({
           id: "waiting",
           entry: "openWait",
           initial: "opening",
-          on: { ...cancelHere, ...ignoring("late", ...executorWords, ...controlWords) },
+          on: { ...cancelHere("WAITING"), ...ignoring("late", ...executorWords, ...controlWords) },
           after: { totalTimeout: { target: "waitTimedOut", actions: waitRanOut } },
           states: {
             opening: { always: [{ guard: "isPaused", target: "held" }, { target: "counting" }] },

@@ -167,6 +167,11 @@ function move(body: JsonObject, given: readonly string[], use: readonly string[]
   const source = objectAt(body, given.slice(0, -1), "look");
   const from = given.at(-1) ?? "";
   if (source?.[from] === undefined) return false;
+  // Many write every field there is, and null where there is nothing: nothing is moved then.
+  if (source[from] === null && given[0] === "payload" && use[1] === "result") {
+    delete source[from];
+    return true;
+  }
   const target = objectAt(body, use.slice(0, -1), "make");
   const to = use.at(-1) ?? "";
   if (target === undefined || target[to] !== undefined) return false;

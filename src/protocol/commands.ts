@@ -96,7 +96,12 @@ export const commands = {
     delivery: "request",
     reply: "result:CommandAck",
     sections: { task: f.whole },
-    payload: command({ ...taskOrder, wait: f.wait.optional(), signal: f.signal.optional() }),
+    payload: command({
+      ...taskOrder,
+      task_type: z.enum(f.workerTypes),
+      wait: f.wait.optional(),
+      signal: f.signal.optional(),
+    }),
     aliases: old("ExecuteTask"),
     summary: "Carry out one attempt of a worker task.",
   },

@@ -109,9 +109,12 @@ function mayFollow({ status, attempt: current }: Recording, row: Row, attempt: n
   return leadsFrom(status, row) && !(isRetry && current > 0);
 }
 
-/** Before it began to run, any later word overtakes the steps it skips. */
-const leadsFrom = (status: string, { from }: Row): boolean =>
-  from.includes(status) || (rankOf(status) < rankOf("RUNNING") && from.some((other) => rankOf(other) > rankOf(status)));
+/** Any later word overtakes the steps it skips: those before it began to run, and the one that ends a wait. */
+const leadsFrom = (status: string, { from, to }: Row): boolean => {
+  if (from.includes(status)) return true;
+  if (rankOf(status) < rankOf("RUNNING")) return from.some((other) => rankOf(other) > rankOf(status));
+  return status === "WAITING" && isTerminal(to) && from.includes("RUNNING");
+};
 
 /** A step that the execution has behind it: it was skipped, and arrives after all. */
 const isPast = ({ status }: Recording, { from, to }: Row): boolean =>

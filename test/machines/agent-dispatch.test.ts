@@ -65,11 +65,12 @@ const invariants: Invariants<typeof agentDispatch> = {
     const over = run.moments.some((moment) => givesUp(moment) || reported(moment));
     must(over || saidBy(run).some(isAnswer), "no runtime has it, and its caller does not know");
   },
-  "D2: no runtime is asked twice, and after an unanswered relay no other": (run) => {
+  "D2: no runtime is asked twice but one that was busy, and after an unanswered relay no other": (run) => {
     const asked: unknown[] = [];
     let mayAsk = true;
     for (const moment of run.moments) {
       if (cannot(moment)) mayAsk = true;
+      if (moment.event.type === "cue:RuntimeFree" && moment.heard === "taken") asked.length = 0;
       const relay = says(moment, "command:AgentRuntimeExecute");
       if (!relay) continue;
       const { exec_id } = relay["agent_runtime"] as { exec_id: string };

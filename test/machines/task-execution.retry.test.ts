@@ -46,6 +46,18 @@ const delayIn = ({ said }: Moment): number => {
 };
 
 describe("a task that failed", () => {
+  test("T15: is not ended by a cancel that was for its attempt before, such as the one it said itself", () => {
+    const run = taskRun("agent");
+    say(run, "event:TaskExecutionStarted");
+    const { said } = elapse(run, "deadline");
+    const own = said.find(({ type }) => type === "command:TaskCancel");
+    expect(own).toMatchObject({ payload: { context: { attempt: 1, cause: "timed_out" } } });
+    expect(hear(run, own)).toMatchObject({ to: run.moments.at(-2)?.to, said: [] });
+    const asked = { ...own, payload: { ...own?.payload, reply_to_subject: "_INBOX.client" } };
+    expect(hear(run, asked).said).toMatchObject([{ payload: { result: { error: { code: "INVALID_STATE" } } } }]);
+    expect(say(run, "event:TaskExecutionStarted").heard).toBe("taken");
+  });
+
   test("T14: is scheduled again under its own id, with the next attempt, the delay and what went wrong", () => {
     const run = taskRun("agent", { order: { env: { KEY: { from: "env" } } } });
     say(run, "event:TaskExecutionStarted");

@@ -76,7 +76,7 @@ describe("W11: a signal", () => {
     const run = running("run with waits");
     say(run, "command:WorkflowSignal (go)");
     say(run, "command:WorkflowSignal (go)");
-    say(run, "cue:WaitOpened (approval)");
+    expect(say(run, "cue:WaitOpened (approval)").heard).toBe("ignored");
     expect(say(run, "cue:WaitOpened (first, fits the newest)").said).toEqual([wake("first", idOf(21), { n: 1 })]);
     expect(say(run, "cue:WaitOpened (second)").said).toEqual([wake("second", idOf(22), { n: 0 })]);
   });

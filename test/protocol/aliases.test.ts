@@ -193,6 +193,15 @@ describe("fields", () => {
     expect([ofNull.parsed.warnings.length, ofNull.parsed.envelope]).toEqual([1, ofNull.before]);
   });
 
+  test("L2: an old error of null beside an output is nothing, as those write it who write every field", () => {
+    const { parsed, before } = heard("event:TaskExecutionSuccess", (body) => {
+      part(body, "payload")["output"] = part(body, "payload", "result")["output"];
+      part(body, "payload")["error"] = null;
+      delete part(body, "payload")["result"];
+    });
+    expect([parsed.warnings.length, parsed.envelope]).toEqual([2, before]);
+  });
+
   test("L2: a field may stand for nothing: null is a value", () => {
     const { parsed } = heard("command:TaskResume", (body) => {
       delete part(body, "payload", "context")["resume_data"];

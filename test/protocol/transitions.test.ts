@@ -231,6 +231,16 @@ describe("a recording is applied", () => {
     expect(after(event("TaskWaitingStarted", 1), event("TaskWaitingEnded", 2))).toEqual(["applied", "RUNNING", 2]);
   });
 
+  test("also when the end of a wait is overtaken by what comes after it, and the wait's end is late then", () => {
+    expect(after(event("TaskWaitingStarted", 1), event(success, 1))).toEqual(["applied", "SUCCESS", 1]);
+    expect(after(event("TaskWaitingStarted", 1), event(failed, 1))).toEqual(["applied", "FAILED", 1]);
+    expect(after(event("TaskWaitingStarted", 1), event(success, 1), event("TaskWaitingEnded", 1))).toEqual([
+      "late",
+      "SUCCESS",
+      1,
+    ]);
+  });
+
   test("N3: but no retry leaves what succeeded or was canceled", () => {
     for (const end of [success, "TaskExecutionCanceled"]) {
       expect(after(event(end, 1), event(retried, 2))).toEqual(["late", event(end).status, 1]);
@@ -250,7 +260,6 @@ describe("a recording is illegal", () => {
     ["a second start of a workflow", event("WorkflowExecutionStarted"), event("WorkflowExecutionStarted")],
     ["a resume of what runs", event("WorkflowExecutionStarted"), event("WorkflowExecutionResumed")],
     ["a success in a pause", event("WorkflowExecutionPaused"), event("WorkflowExecutionSuccess")],
-    ["a success in a wait", event("TaskWaitingStarted", 1), event(success, 1)],
     ["the end of a wait that nobody began", event(started, 1), event("TaskWaitingEnded", 1)],
     ["a task that is scheduled for its second attempt", event(started, 1), event(scheduled, 2)],
     [

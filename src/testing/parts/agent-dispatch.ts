@@ -60,9 +60,9 @@ export const agentDispatchPart: Part<typeof agentDispatch> = {
     order: { order: { ...order, ...parents, payload: { reply_to_subject, context } } },
     "direct order, no reply": { order },
   },
-  menu: ({ tried, cancels }) => [
+  menu: ({ tried, busy, cancels }) => [
     ...runtimes
-      .slice(0, tried.length + 1)
+      .slice(0, [...tried, ...busy].length + 1)
       .map((runtime): DispatchLine => ({ note: runtime.id, event: { type: "cue:RuntimeChosen", runtime } })),
     { event: { type: "cue:NoRuntime" } },
     { event: { type: "cue:AllBusy" } },

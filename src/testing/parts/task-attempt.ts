@@ -3,7 +3,7 @@
 import { fault } from "../../machines/cues.ts";
 import { taskAttempt } from "../../machines/task-attempt.ts";
 import type { Message } from "../../protocol/catalogue.ts";
-import type { Cause, TaskType } from "../../protocol/fields.ts";
+import type { Cause, workerTypes } from "../../protocol/fields.ts";
 import { idOf, type Line, type Part } from "../part.ts";
 
 type AttemptLine = Line<typeof taskAttempt>;
@@ -13,7 +13,7 @@ type Ended = Extract<AttemptLine["event"], { type: "cue:CallEnded" }>;
 const workflow = { id: "refund", exec_id: idOf(1) };
 const task = { id: "decide", exec_id: idOf(2) };
 
-const order = (task_type: TaskType, more: Partial<Order["payload"]["context"]> = {}): Order => ({
+const order = (task_type: (typeof workerTypes)[number], more: Partial<Order["payload"]["context"]> = {}): Order => ({
   type: "command:TaskExecute",
   workflow,
   task,
