@@ -193,10 +193,11 @@ describe("fields", () => {
     expect([ofNull.parsed.warnings.length, ofNull.parsed.envelope]).toEqual([1, ofNull.before]);
   });
 
-  test("L2: an old error of null beside an output is nothing, as those write it who write every field", () => {
-    const { parsed, before } = heard("event:TaskExecutionSuccess", (body) => {
-      part(body, "payload")["output"] = part(body, "payload", "result")["output"];
-      part(body, "payload")["error"] = null;
+  test("L2: an old field of null is nothing, as those write it who write every field", () => {
+    const { parsed, before } = heard("result:AgentExecutionResult", (body) => {
+      for (const field of ["output", "error"]) {
+        part(body, "payload")[field] = part(body, "payload", "result")[field] ?? null;
+      }
       delete part(body, "payload")["result"];
     });
     expect([parsed.warnings.length, parsed.envelope]).toEqual([2, before]);
