@@ -278,10 +278,12 @@ describe("a container that is run by itself", () => {
     expect(said[0]).toMatchObject({ payload: { result: error("STEP_LIMIT", "went round too often") } });
     const circle = taskRun("direct parallel");
     say(circle, "cue:TaskEnded (c SUCCESS)");
-    expect(say(circle, "cue:TaskEnded (c SUCCESS)").said[0]).toMatchObject({
+    const [end] = say(circle, "cue:TaskEnded (c SUCCESS)").said;
+    expect(end).toMatchObject({
       type: "event:TaskExecutionFailed",
       payload: { result: { error: { code: "STEP_LIMIT" } } },
     });
+    expect(contextOf(circle).result).toEqual({ error: expect.objectContaining({ code: "STEP_LIMIT" }) });
     expect(snapshotOf(circle).status).toBe("done");
   });
 });

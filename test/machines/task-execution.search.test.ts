@@ -109,6 +109,7 @@ const invariants: Invariants<Chart> = {
     const canceled = run.moments.findIndex(
       ({ event, heard, from }) =>
         (event.type === "command:TaskCancel" || event.type === "cue:ParentEnded") &&
+        !("attempt" in ((event as Word).payload?.context ?? {})) &&
         heard === "taken" &&
         !/life\.(?:succeeded|failed|timedOut|waitTimedOut|canceled)/.test(from),
     );

@@ -173,13 +173,24 @@ const waitingStarted = (attempt: number, note?: string): Menu[number] => ({
   },
 });
 
+const staleCancel = (attempt: number): Menu[number] => ({
+  note: "stale",
+  event: {
+    type: "command:TaskCancel",
+    ...of,
+    payload: { reply_to_subject, context: { attempt, cause: "requested", reason: "stop", canceled_by: "ada" } },
+  },
+});
+
 const broke = fault("TOOL_ERROR", "broke", { cause_code: "NOT_FOUND" });
 const declined = fault("TOOL_ERROR", "declined", { cause_code: "CARD_DECLINED" });
 
 const workerWords = ({ attempt, taskType }: TaskContext): Menu => [
   ...executor(attempt, taskType === "tool" ? [broke, declined] : [broke]),
   waitingStarted(attempt),
-  ...(attempt > 1 ? [...executor(attempt - 1, [broke], "stale"), waitingStarted(attempt - 1, "stale")] : []),
+  ...(attempt > 1
+    ? [...executor(attempt - 1, [broke], "stale"), waitingStarted(attempt - 1, "stale"), staleCancel(attempt - 1)]
+    : []),
 ];
 
 /** An agent at each attempt, and at the first one a tool that it calls. */
