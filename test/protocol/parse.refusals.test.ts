@@ -32,6 +32,13 @@ import {
   type Sent,
 } from "../kit/sent.ts";
 
+/** What is said of each field at fault. */
+const said = (sent: Sent): Record<string, string> => {
+  const { details } = refusalOf(() => hear(sent));
+  const errors = details["errors"] as { field: string; message: string }[];
+  return Object.fromEntries(errors.map(({ field, message }) => [field, message]));
+};
+
 describe("refusals", () => {
   type Reason = readonly [why: Why, code: ErrorCode, sent: Sent, ...fields: string[]];
   const reasons: readonly Reason[] = [
@@ -258,6 +265,16 @@ describe("refusals", () => {
     expect(said["payload.context.attempt"]).toBe("is missing");
     expect(said["payload.context.timeout_config.timeout_duration_ms"]).toBe("expected number, received string");
     expect(message).toMatch(/^payload\.context\.\S+ .*, and 1 more$/);
+  });
+
+  test("P1: a field in a list is found by its place, and one that is only inherited is missing", () => {
+    const policy = { max_attempts: 1, backoff: { initial_ms: 1, factor: 1, max_ms: 1, jitter: 0 }, retry_on: ["A", 7] };
+    expect(said(spoilt("payload.context.retry_policy", policy))).toEqual({
+      "payload.context.retry_policy.retry_on.1": "expected string, received number",
+    });
+    expect(said(spoilt("payload.context.env", { constructor: { from: 7 } }))).toEqual({
+      "payload.context.env.constructor.from": expect.stringMatching(/^Invalid option/) as unknown,
+    });
   });
 
   test("P1: the limits can be given", () => {
