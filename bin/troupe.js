@@ -11,8 +11,18 @@ if (major > 24 || (major === 24 && Number(parts[1]) >= 15)) {
     return eval("import('../dist/cli/main.js')");
   });
 } else {
-  var again = ["npx -p node@24 -p troupe troupe"].concat(process.argv.slice(2)).join(" ");
-  console.error("troupe needs Node 24.15 or newer, and this is " + process.version + ".");
-  console.error("Run `" + again + "`, or install a newer Node from https://nodejs.org.");
   process.exitCode = 2;
+  // The same for fs: a module has no require(), and an old Node, which takes this for none, no import().
+  if (typeof module === "object") advise(eval("require('fs')"));
+  else eval("import('fs')").then(advise);
+}
+
+// A repository brings its own Node with its packages; where troupe is installed, npx has to bring one.
+function advise(fs) {
+  var root = fs.realpathSync(process.argv[1]).replace(/[^\\/]+[\\/][^\\/]+$/, "");
+  var isRepository = fs.existsSync(root + "src/cli/main.ts");
+  var npx = isRepository ? "npm ci && npx troupe" : "npx -p node@24 -p troupe troupe";
+  console.error("troupe needs Node 24.15 or newer, and this is " + process.version + ".");
+  var again = [npx].concat(process.argv.slice(2)).join(" ");
+  console.error("Run `" + again + "`, or install a newer Node from https://nodejs.org.");
 }

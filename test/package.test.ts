@@ -3,7 +3,9 @@
 // Method: the manifest is compared with the files it speaks of; the guards run as they are, under a Node that says it
 // is another version.
 
-import { accessSync, constants, existsSync, readFileSync } from "node:fs";
+import { accessSync, constants, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync } from "node:fs";
+import { rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Script } from "node:vm";
 import { describe, expect, test } from "vitest";
@@ -75,8 +77,22 @@ describe("on an old Node", () => {
     const { exit, stdout, stderr } = underNode(version, "bin/troupe.js", "up", "--port", "1");
     expect({ exit, stdout }).toEqual({ exit: 2, stdout: "" });
     expect(stderr).toContain(`needs Node ${major}.${minor} or newer, and this is ${version}`);
-    expect(stderr).toContain("npx -p node@24 -p troupe troupe up --port 1");
+    expect(stderr).toContain("`npm ci && npx troupe up --port 1`");
     expect(stderr).toContain("nodejs.org");
+  });
+
+  test("the command says where it is installed how to run it there, also through a link", () => {
+    const place = mkdtempSync(join(tmpdir(), "troupe-bin-"));
+    mkdirSync(join(place, "bin"));
+    copyFileSync(join(root, "bin/troupe.js"), join(place, "bin/troupe.js"));
+    copyFileSync(join(root, "package.json"), join(place, "package.json"));
+    symlinkSync(join(place, "bin/troupe.js"), join(place, "troupe"));
+    for (const path of ["bin/troupe.js", "troupe"]) {
+      const { exit, stderr } = underNode("v20.20.2", join(place, path), "up");
+      expect({ path, exit }).toEqual({ path, exit: 2 });
+      expect(stderr).toContain("`npx -p node@24 -p troupe troupe up`");
+    }
+    rmSync(place, { recursive: true });
   });
 
   test.each(old)("%s an npm script says what to do and fails", (version) => {

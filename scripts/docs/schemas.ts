@@ -9,6 +9,7 @@ import { catalogue, entryOf, keys, nameOf, type Key } from "../../src/protocol/c
 import { components } from "../../src/protocol/entry.ts";
 import { metadata } from "../../src/protocol/envelope.ts";
 import * as f from "../../src/protocol/fields.ts";
+import { reservedIds } from "../../src/protocol/ids.ts";
 import { entities } from "../../src/protocol/statuses.ts";
 import { json, type Document } from "./document.ts";
 
@@ -31,7 +32,7 @@ const metadataOf = (key: Key) =>
     causation_id: described(f.execId, "message_id of the cause; absent on roots").optional(),
     event_timestamp: described(z.iso.datetime({ precision: 3 }), "ISO 8601, UTC, milliseconds"),
     source_component: described(
-      f.name.regex(new RegExp(`^(${sources.join("|")})(:.+)?$`)),
+      f.source.regex(new RegExp(`^(${sources.join("|")})(:.+)?$`)),
       "component, and behind a colon which instance of it",
     ),
     created_by: described(f.name, "the person or program behind it").optional(),
@@ -59,17 +60,26 @@ const byStatus = (status: string, fields: JsonSchema, otherwise: JsonSchema): Js
   ],
 });
 const outputOnSuccess = byStatus("SUCCESS", { result: has("output") }, { result: has("error") });
-const ofError = (says: JsonSchema): JsonSchema => ({
-  properties: { result: { properties: { error: says } } },
+/** An error with this code has such details. */
+const promising = (code: string, details: JsonSchema): JsonSchema => ({
+  anyOf: [
+    { properties: { code: { not: { const: code } } } },
+    { properties: { details: { type: "object", ...details } }, ...has("details") },
+  ],
 });
+const dispatchReason = { properties: { reason: { enum: f.dispatchReason.options } }, ...has("reason") };
 const failedTask = {
-  properties: { details: has("failed_task_id", "failed_task_exec_id", "cause_code") },
-  ...has("details"),
+  properties: {
+    failed_task_id: { $ref: "#/$defs/definition_id" },
+    failed_task_exec_id: { $ref: "#/$defs/exec_id" },
+    cause_code: { type: "string" },
+  },
+  ...has("failed_task_id", "failed_task_exec_id", "cause_code"),
 };
 
 type Rule = { readonly schema: z.ZodType; readonly refinements: number; readonly says: JsonSchema };
 const rules: readonly Rule[] = [
-  { schema: f.definitionId, refinements: 1, says: { not: { enum: ["_", "executions"] } } },
+  { schema: f.definitionId, refinements: 1, says: { not: { enum: reservedIds } } },
   // That it must be there is what `required` says where it is used.
   { schema: f.json, refinements: 1, says: {} },
   { schema: f.either, refinements: 1, says: { anyOf: [has("id"), has("exec_id")] } },
@@ -96,10 +106,19 @@ const rules: readonly Rule[] = [
     ),
   },
   {
-    schema: catalogue["event:WorkflowExecutionFailed"].payload,
+    schema: f.explained,
     refinements: 1,
     says: {
-      anyOf: [ofError({ properties: { code: { not: { const: "TASK_FAILED" } } } }), ofError(failedTask)],
+      properties: {
+        error: {
+          allOf: [
+            { $ref: "#/$defs/error" },
+            promising("AGENT_DISPATCH_FAILED", dispatchReason),
+            promising("TOOL_DISPATCH_FAILED", dispatchReason),
+            promising("TASK_FAILED", failedTask),
+          ],
+        },
+      },
     },
   },
 ];
@@ -128,6 +147,9 @@ const agentOrTool = {
 const ofEnvelope: Partial<Record<Key, JsonSchema>> = {
   "command:TaskTrigger": {
     anyOf: [has("workflow"), { properties: { payload: { properties: agentOrTool } } }],
+  },
+  "command:AgentRuntimeExecute": {
+    allOf: [{ properties: { payload: has("reply_to_subject") } }],
   },
 };
 
@@ -168,7 +190,8 @@ for (const [id, schema] of Object.entries(shared)) names.add(schema, { id });
 
 const everywhere =
   "This is the message as it is sent; whoever reads one ignores fields it does not know. What a schema cannot say: " +
-  "the ids agree with the subject and the headers, and the whole message is within the size limit.";
+  "the ids agree with the subject and the headers, an agent_request names the message's own agent, and the whole " +
+  "message is within the size limit.";
 
 function makeSchema(key: Key): JsonSchema {
   const { $schema, ...rest } = z.toJSONSchema(envelopeOf(key), {

@@ -17,6 +17,14 @@ const program = new Command("troupe")
   .exitOverride();
 for (const add of commands) add(program);
 
+// Whoever closes the pipe, as head does, has seen enough. Output that is lost in any other way is a failure, and it is
+// so at once: what comes after it would only hide it.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") return;
+  console.error(`troupe: cannot write the output: ${error.message}`);
+  process.exit(exits.failed);
+});
+
 try {
   if (process.argv.length === 2) program.help({ error: true });
   await program.parseAsync();

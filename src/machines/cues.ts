@@ -55,6 +55,13 @@ type Cues = {
   /** Nobody subscribes to where the command went. */
   "cue:NoResponder": object;
 
+  // ── handler run and the host that runs the handler ──
+  "cue:Perform": { kind: CallKind; id: string; exec_id: string };
+  "cue:Abort": { exec_id: string; cause: Cause; reason: string };
+  /** What came of the handler; `thought`: an agent has said AgentThinking itself. */
+  "cue:Returned": { exec_id: string; output: Data; thought: boolean };
+  "cue:Threw": { exec_id: string; error: { message: string; code?: string; details?: Data }; thought: boolean };
+
   // ── agent dispatch and the registry ──
   /** A runtime is wanted; `except` were tried and could not. */
   "cue:ChooseRuntime": { agent: string; except: string[] };

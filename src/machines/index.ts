@@ -4,7 +4,9 @@
 export { agentDispatch } from "./agent-dispatch.ts";
 export { agentExecution } from "./agent-execution.ts";
 export { agentRuntime } from "./agent-runtime.ts";
+export { handlerRun } from "./handler-run.ts";
 export { taskAttempt } from "./task-attempt.ts";
+export { taskDispatch } from "./task-dispatch.ts";
 export { taskExecution } from "./task-execution.ts";
 export { toolExecution } from "./tool-execution.ts";
 export { workflowExecution } from "./workflow-execution.ts";
@@ -21,6 +23,9 @@ export { mermaidOf } from "./mermaid.ts";
 // What they hear and say.
 export type { Cue, CueKey, EndStatus, Place, TaskName } from "./cues.ts";
 export type { Hears, Outcome, Says } from "./speech.ts";
+
+// What is answered where none of them is left.
+export { answerEnded, answerOrder, answerUnknown } from "./answers.ts";
 
 // The plan of a task graph.
 export { linear, openPlan, openTasks, release, settle, take } from "./plan.ts";

@@ -12,6 +12,8 @@
 //   P5. Same plan, same facts, same seeds: same turns.
 //   P6. A task with a pause before it asks for the pause once, and until its release nothing at all begins.
 //   P7. A fact looks at no lane but its own and the next to begin, however many there are, until the verdict.
+//   P8. A target that its block does not have ends the plan: before anything begins if it is written in the graph, when
+//       it is chosen if a task chooses it.
 
 import assert from "node:assert/strict";
 import type { WireError } from "../protocol/errors.ts";
@@ -108,8 +110,24 @@ export function openPlan(graph: Graph): Plan {
   const ended = lanes.filter(({ is }) => is === "ok").length;
   const won = ended === 0 ? null : lanes.findIndex(({ is }) => is === "ok");
   const counted = { open: 0, ended, failed: 0, won, fresh: 0 };
-  return judged(graph, { lanes, ...counted, again: [], asked: null, verdict: null });
+  return judged(graph, { lanes, ...counted, again: [], asked: null, verdict: defectOf(graph) });
 }
+
+/** What is wrong with a graph, whoever made it: a way in it leads nowhere. */
+function defectOf({ blocks }: Graph): Verdict | null {
+  for (const block of blocks) {
+    const known = new Set(block.map(({ id }) => id));
+    for (const { id, next, on_error } of block) {
+      const targets = [...(next === undefined ? [] : [next]), ...(on_error ?? []).map((way) => way.next)];
+      const target = targets.find((one) => !known.has(one));
+      if (target !== undefined) return leadsNowhere(id, target);
+    }
+  }
+  return null;
+}
+
+const leadsNowhere = (task: string, target: string): { error: WireError } =>
+  fault("VALIDATION_FAILED", `task '${task}' leads to '${target}', which its block does not have`, { task, target });
 
 /** Begins what is ready, within the width. `pause` says that the run has to pause before anything more begins. */
 export function take(graph: Graph, plan: Plan, seed: string): { plan: Plan; begin: Begin[]; pause?: string } {
@@ -165,8 +183,10 @@ export function settle(graph: Graph, plan: Plan, ended: Ended): Plan {
   if (plan.verdict || at?.is !== "open" || at.task.exec_id !== ended.task.exec_id) return plan;
   const after = follow(graph, ended, at);
   const goesOn = after.is === "ready";
+  const isLost = after.is === "ready" && !stepOf(graph, ended.lane, after.task);
   return judged(graph, {
     ...plan,
+    verdict: isLost ? leadsNowhere(at.task.id, after.task) : null,
     lanes: plan.lanes.with(ended.lane, after),
     open: plan.open - 1,
     ended: plan.ended + (goesOn ? 0 : 1),
@@ -203,7 +223,7 @@ export const openTasks = (plan: Plan): TaskName[] =>
 // ── verdicts ─────────────────────────────────────────────────────────────────────────────────────
 
 function judged(graph: Graph, plan: Plan): Plan {
-  const verdict = verdictOf(graph, plan);
+  const verdict = plan.verdict ?? verdictOf(graph, plan);
   return verdict ? { ...plan, verdict } : plan;
 }
 

@@ -3,6 +3,7 @@
 import { assign, emit, enqueueActions, setup } from "xstate";
 import type { ErrorCode } from "../protocol/errors.ts";
 import { accept, decline, declineIn } from "./acknowledgment.ts";
+import { answerEnded } from "./answers.ts";
 import { type EndStatus, fault } from "./cues.ts";
 import { isRetried, retryDelay } from "./retry.ts";
 import { asData, lasted, outcomeOf } from "./speech.ts";
@@ -27,6 +28,8 @@ import {
   waitMs,
 } from "./task-memory.ts";
 
+type Command = Extract<TaskHears, { type: `command:${string}` }>;
+
 export const taskSetup = setup({
   types: {} as { input: TaskInput; context: TaskContext; events: TaskHears; emitted: TaskSays },
   delays: {
@@ -50,6 +53,9 @@ export const taskSetup = setup({
     /** A word about an attempt that is over says nothing about this one. */
     isOld: ({ context, event }) =>
       ((event as Attempted).payload.context.attempt ?? context.attempt) !== context.attempt,
+    /** An executor begins an attempt that ended without a word of it. */
+    isGivenUp: ({ context, event }) =>
+      event.type === "event:TaskExecutionStarted" && event.payload.context.attempt <= context.givenUpAttempt,
     /** The clock counts, not the timer, which may be late. */
     isOutOfTime: ({ context, event }) => totalLeft(context, event.at) === 0,
     isRetried: ({ context, event }) => {
@@ -88,12 +94,15 @@ export const taskSetup = setup({
       childId: null,
     })),
     /** The attempt ends without a word of its executor: it may be at work, and about to call somebody. */
-    noteSilence: assign(({ context }) => (isWorker(context) ? { uncertainAttempt: context.attempt } : {})),
+    noteSilence: assign(({ context }) =>
+      isWorker(context) ? { uncertainAttempt: context.attempt, givenUpAttempt: context.attempt } : {},
+    ),
     notePaused: assign({ paused: true }),
     noteResumed: assign({ paused: false }),
 
     // ── waiting ──
     openWait: assign(({ context, event }) => ({
+      waitedSince: event.at,
       waitLeftMs: waitMs(context),
       waitingAt: event.at,
       waitedAttempt: context.attempt,
@@ -127,11 +136,7 @@ export const taskSetup = setup({
     }),
     acceptCommand: emit(({ event }) => accept(event)),
     acceptAgain: emit(({ event }) => accept(event, { no_change: true })),
-    answerEnded: emit(({ context, event }) =>
-      context.ended === "CANCELED" && event.type === "command:TaskCancel"
-        ? accept(event, { no_change: true })
-        : declineIn(event, context.ended ?? "RUNNING"),
-    ),
+    answerEnded: emit(({ context, event }) => answerEnded(context.ended ?? "RUNNING", event as Command)),
     declineCommand: emit(({ event }, { status }: { status: string }) => declineIn(event, status)),
 
     // ── said ──
@@ -164,7 +169,7 @@ export const taskSetup = setup({
       payload: {
         status: "RUNNING",
         result: null,
-        duration_ms: lasted(context.attemptAt, event),
+        duration_ms: lasted(context.waitedSince, event),
         context: { ...orderOf(context, context.attempt), resume_data: context.resume ?? {} },
       },
     })),
@@ -173,7 +178,7 @@ export const taskSetup = setup({
       ...about(context),
       payload: {
         status: "TIMED_OUT",
-        duration_ms: lasted(context.attemptAt, event),
+        duration_ms: lasted(context.waitedSince, event),
         result: errorIn(context),
         context: { attempt: context.attempt },
       },
@@ -225,6 +230,19 @@ export const taskSetup = setup({
           attempt: context.attempt,
           cause: "timed_out",
           reason: errorIn(context).error.message,
+          canceled_by: me,
+        },
+      },
+    })),
+    /** It may have been canceled or out of time before there was an executor that could be told. */
+    stopLateExecutor: emit(({ context, event }) => ({
+      type: "command:TaskCancel",
+      ...about(context),
+      payload: {
+        context: {
+          attempt: (event as Attempted).payload.context.attempt ?? context.attempt,
+          cause: context.ended === "CANCELED" ? (context.cancel?.cause ?? "requested") : "timed_out",
+          reason: "the attempt was over before it began",
           canceled_by: me,
         },
       },

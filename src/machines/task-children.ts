@@ -28,6 +28,8 @@ export const parentSetup = taskSetup.extend({
   guards: {
     isRoute: ({ context }) => context.taskType === "route",
     isChild: ({ context }) => context.taskType === "workflow",
+    /** A container without a graph, or a workflow task without a workflow: it would wait for nobody, for ever. */
+    hasNothingToBegin: ({ context: { taskType, child, graph } }) => (taskType === "workflow" ? !child : !graph),
     isOtherChild: ({ context, event }) => (event as ChildEnd).workflow.exec_id !== context.childId,
     isOtherTask: ({ context: { plan }, event }) => {
       if (event.type !== "cue:TaskEnded") return false;

@@ -15,7 +15,8 @@
 // Invariants:
 //   T1. It ends exactly once: one terminal event that no retry follows, and one TaskEnded to its parent.
 //   T2. Attempts count up by one and never pass the policy; every delay is the policy's.
-//   T3. A word about another attempt than the current one changes nothing.
+//   T3. A word about another attempt than the current one changes nothing; who begins one that was given up is told to
+//       stop.
 //   T4. Canceled, it ends within the grace, whatever its executor does, and nothing of it begins any more.
 //   T5. A wait is ended once, by a resume, a signal, its duration or its timeout; none of them while the workflow is
 //       paused, when its clock stands.
@@ -37,6 +38,10 @@ const silent = {
   type: "noteError",
   params: { code: "TASK_HEARTBEAT_LOST", message: "the executor fell silent" },
 } as const;
+const nothingToDo = {
+  type: "noteError",
+  params: { code: "VALIDATION_FAILED", message: "the definition of the task does not say what it begins" },
+} as const;
 const waitRanOut = {
   type: "noteError",
   params: { code: "WAIT_TIMEOUT", message: "what the task waited for did not come in time" },
@@ -47,6 +52,8 @@ const report = (status: "SUCCESS" | "FAILED" | "TIMED_OUT" | "CANCELED") =>
   ({ type: "reportEnd", params: { status } }) as const;
 
 const old = { guard: "isOld", description: "late" } as const;
+/** What began too late has to stop: nobody waits for it any more. */
+const givenUp = { guard: "isGivenUp", actions: "stopLateExecutor" } as const;
 const noWait = { guard: "hasNoWait", description: "duplicate" } as const;
 const other = { guard: "isOtherChild", description: "not mine" } as const;
 
@@ -95,7 +102,7 @@ const cancelHere = (status: string) =>
   }) as const;
 
 const awaitingExecutor = {
-  "event:TaskExecutionStarted": [old, { target: "#worker", actions: "beginAttempt" }],
+  "event:TaskExecutionStarted": [givenUp, old, { target: "#worker", actions: "beginAttempt" }],
   ...ended,
   ...waits,
   ...cancelHere("PENDING"),
@@ -125,7 +132,11 @@ export const taskExecution = callsSetup.createMachine({
 
   type: "parallel",
   // Only a task that has ended gets here: its open calls keep it alive for some seconds.
-  on: { "command:TaskCancel": { actions: "answerEnded" }, "command:TaskResume": { actions: "answerEnded" } },
+  on: {
+    "command:TaskCancel": { actions: "answerEnded" },
+    "command:TaskResume": { actions: "answerEnded" },
+    "event:TaskExecutionStarted": [givenUp, { description: "late" }],
+  },
   states: {
     calls: callsRegion,
     life: {
@@ -182,7 +193,7 @@ export const taskExecution = callsSetup.createMachine({
             ],
             "cue:ParentEnded": { target: "canceling", actions: "noteCancel" },
             "command:TaskResume": { actions: decline("RUNNING") },
-            ...ignoring("duplicate", "event:TaskExecutionStarted"),
+            "event:TaskExecutionStarted": [givenUp, { description: "duplicate" }],
             ...ignoring("late", "cue:Wake", ...controlWords),
           },
           after: {
@@ -211,6 +222,7 @@ export const taskExecution = callsSetup.createMachine({
             choosing: {
               always: [
                 { guard: "isRoute", target: "routing" },
+                { guard: "hasNothingToBegin", target: "#failedHere", actions: nothingToDo },
                 { guard: "isChild", target: "watching" },
                 { target: "walking" },
               ],
@@ -328,7 +340,8 @@ export const taskExecution = callsSetup.createMachine({
             "event:TaskWaitingStarted": [old, noWait, { target: "canceledHere" }],
             "command:TaskCancel": { actions: "acceptAgain" },
             "command:TaskResume": { actions: decline("RUNNING") },
-            ...ignoring("duplicate", "cue:ParentEnded", "event:TaskExecutionStarted"),
+            "event:TaskExecutionStarted": [givenUp, { description: "duplicate" }],
+            ...ignoring("duplicate", "cue:ParentEnded"),
             ...ignoring("late", "progress:TaskStep", "cue:Paused", "cue:Resumed", "cue:Wake", ...controlWords),
           },
           after: { cancelGrace: { target: "canceledHere" } },

@@ -17,6 +17,8 @@ const executorGraceMs = 5_000;
 export const cancelGraceMs = 6_000;
 /** How long after its attempt a call may stay open. */
 export const callerLostMs = 5_000;
+/** The protocol's timeout where a worker's task has none. */
+const workerTimeoutMs = 30_000;
 /** How many ended calls are remembered. */
 export const endedCallsMax = 100;
 
@@ -31,7 +33,10 @@ export type TaskInput = Stamp & {
   place?: Place;
   taskType: TaskType;
   input: unknown;
-  /** Of one attempt; of the wait in a wait task. */
+  /**
+   * Of one attempt; of the wait in a wait task. Only a wait and what the orchestrator does itself may go without:
+   * a worker that has none gets the protocol's 30 s, for nobody else would end it.
+   */
   timeoutMs: number | null;
   /** Over all attempts and waits, by the clock on the wall. */
   totalTimeoutMs: number | null;
@@ -63,7 +68,8 @@ export type TaskContext = Omit<TaskInput, "at" | "seed"> & {
   cancel: { cause: Cause; reason: string; by: string; ours: boolean } | null;
   /** Whether the workflow is paused. */
   paused: boolean;
-  /** What is left of the wait, and since when it counts. */
+  /** When the wait began, pauses included; what is left of it, and since when that counts. */
+  waitedSince: number;
   waitLeftMs: number | null;
   waitingAt: number;
   resume: Data | null;
@@ -76,6 +82,8 @@ export type TaskContext = Omit<TaskInput, "at" | "seed"> & {
   endedCalls: string[];
   /** The newest attempt that ended without a word of its executor, which may still begin a call; 0 is none. */
   uncertainAttempt: number;
+  /** The same, and not forgotten when its calls are: its executor may begin long after. */
+  givenUpAttempt: number;
   /** The calls of attempts up to this one are being given their last seconds. */
   watchedAttempt: number;
   /** The newest attempt that has waited: its wait does not open twice. */
@@ -149,7 +157,8 @@ export type Attempted = Extract<TaskHears, { payload: { context: { attempt?: num
 export const me = "workflow.Orchestrator";
 export const about = ({ workflow, task }: TaskContext) => ({ ...(workflow && { workflow }), task });
 export const nameOf = ({ task }: TaskContext): TaskName => ({ id: task.id, exec_id: task.exec_id });
-export const isWorker = ({ taskType }: TaskContext): boolean => (workerTypes as readonly string[]).includes(taskType);
+export const isWorker = ({ taskType }: Pick<TaskContext, "taskType">): boolean =>
+  (workerTypes as readonly string[]).includes(taskType);
 export const orInfinity = (ms: number | null): number => ms ?? Infinity;
 
 export const timeoutConfig = ({ timeoutMs, taskType, startTimeoutMs }: TaskContext) => ({
@@ -179,7 +188,7 @@ export const errorIn = ({ result }: TaskContext) =>
 export const deadlineMs = (context: TaskContext): number => {
   if (!isWorker(context)) return orInfinity(context.timeoutMs);
   if (context.taskType === "wait") return context.startTimeoutMs + executorGraceMs;
-  return context.timeoutMs === null ? Infinity : context.timeoutMs + executorGraceMs;
+  return orInfinity(context.timeoutMs) + executorGraceMs;
 };
 
 export const waitMs = ({ wait, timeoutMs }: TaskContext): number | null =>
@@ -191,6 +200,10 @@ export const totalLeft = ({ startedAt, totalTimeoutMs }: TaskContext, at: number
 /** Attempts up to this one are over. */
 export const lastOver = ({ ended, attempt }: TaskContext): number => (ended === null ? attempt - 1 : attempt);
 
+/** How long an attempt may take. The time of a wait is its own matter: it may be without end. */
+const timeoutOf = ({ taskType, timeoutMs }: Pick<TaskInput, "taskType" | "timeoutMs">): number | null =>
+  isWorker({ taskType }) && taskType !== "wait" ? (timeoutMs ?? workerTimeoutMs) : timeoutMs;
+
 /** A run by itself has no workflow that could pause before a task. */
 const withoutPauses = (graph: Graph): Graph => ({
   ...graph,
@@ -200,6 +213,7 @@ const withoutPauses = (graph: Graph): Graph => ({
 export const openTask = ({ at, seed: _seed, ...input }: TaskInput): TaskContext => ({
   ...input,
   ...(input.graph && { graph: input.lane === null ? withoutPauses(input.graph) : input.graph }),
+  timeoutMs: timeoutOf(input),
   startedAt: at,
   attempt: 1,
   attemptAt: at,
@@ -207,6 +221,7 @@ export const openTask = ({ at, seed: _seed, ...input }: TaskInput): TaskContext 
   delayMs: 0,
   cancel: null,
   paused: false,
+  waitedSince: at,
   waitLeftMs: null,
   waitingAt: at,
   resume: null,
@@ -216,6 +231,7 @@ export const openTask = ({ at, seed: _seed, ...input }: TaskInput): TaskContext 
   calls: [],
   endedCalls: [],
   uncertainAttempt: 0,
+  givenUpAttempt: 0,
   watchedAttempt: 0,
   waitedAttempt: 0,
   ended: null,

@@ -3,14 +3,16 @@
 import { assign, emit, enqueueActions, setup } from "xstate";
 import type { WireError } from "../protocol/errors.ts";
 import { accept, decline, declineIn } from "./acknowledgment.ts";
+import { acceptAgain, declineOther, type Order, sameOrder } from "./answers.ts";
 import { type Cue, fault, type TaskName } from "./cues.ts";
 import { type Graph, linearVerdict, openPlan, openTasks, type Plan, release, settle, take } from "./plan.ts";
 import { type Hears, lasted, type Outcome, type Says } from "./speech.ts";
-import type { Stamp } from "./step.ts";
-import { acceptAgain, declineOther, type Order, sameOrder } from "./workflow-answers.ts";
+import { silence, type Stamp } from "./step.ts";
 
-/** The protocol's limit for signals that are kept. */
+/** The protocol's limit for signals of one name that are kept. */
 const signalsKeptMax = 100;
+/** How many names the kept signals may have: without an end to them there would be none to what a run remembers. */
+const signalNamesKeptMax = 1_000;
 
 type Signal = { name: string; payload: unknown };
 
@@ -133,8 +135,18 @@ const wake = (task: TaskName, { name, payload }: Signal): Cue<"cue:Wake"> => ({
   resume_data: { name, payload },
 });
 
-const isFull = ({ signals, signalsMax }: WorkflowContext, name: string): boolean =>
-  signals.filter((kept) => kept.name === name).length >= signalsMax;
+/** Why a signal cannot be kept, if so: too many of its name are, or signals of too many other names. */
+function fullFor({ signals, signalsMax }: WorkflowContext, { name }: Signal): Full | null {
+  const ofName = signals.filter((kept) => kept.name === name).length;
+  if (ofName >= signalsMax) {
+    const message = `${signalsMax} signals of this name already wait to be heard`;
+    return { message, details: { signals_max: signalsMax } };
+  }
+  if (ofName > 0 || new Set(signals.map((kept) => kept.name)).size < signalNamesKeptMax) return null;
+  const message = `signals of ${signalNamesKeptMax} other names already wait to be heard`;
+  return { message, details: { signal_names_max: signalNamesKeptMax } };
+}
+type Full = { message: string; details: { signals_max: number } | { signal_names_max: number } };
 
 export const workflowSetup = setup({
   types: {} as { input: WorkflowInput; context: WorkflowContext; events: In; emitted: Out },
@@ -151,7 +163,7 @@ export const workflowSetup = setup({
       event.type === "command:WorkflowSignal" &&
       waiterFor(context, event.payload.context.signal, event.fits) !== undefined,
     isFull: ({ context, event }) =>
-      event.type === "command:WorkflowSignal" && isFull(context, event.payload.context.signal.name),
+      event.type === "command:WorkflowSignal" && fullFor(context, event.payload.context.signal) !== null,
   },
   actions: {
     // ── noted ──
@@ -251,12 +263,11 @@ export const workflowSetup = setup({
     acceptNoChange: emit(({ event }) => accept(event, { no_change: true })),
     declineOther: emit(({ context, event }) => declineOther(event, context.order)),
     declineCommand: emit(({ event }, { status }: { status: string }) => declineIn(event, status)),
-    declineFull: emit(({ context: { signalsMax }, event }, { status }: { status: string }) =>
-      decline(event, "INVALID_STATE", `${signalsMax} signals of this name already wait to be heard`, {
-        status,
-        signals_max: signalsMax,
-      }),
-    ),
+    declineFull: emit(({ context, event }, { status }: { status: string }) => {
+      const full = event.type === "command:WorkflowSignal" && fullFor(context, event.payload.context.signal);
+      if (!full) return silence;
+      return decline(event, "INVALID_STATE", full.message, { status, ...full.details });
+    }),
 
     // ── said ──
     wantSlot: emit({ type: "cue:SlotWanted" }),

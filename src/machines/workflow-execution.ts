@@ -20,7 +20,7 @@
 //   W8. Each open task is told when a pause begins and when it is over, once each.
 //   W9. It succeeds only when its last task did, and a task that failed for good fails it.
 //
-// A finished chart is inert: what is answered after the end stands in workflow-answers.ts.
+// A finished chart is inert: what is answered after the end stands in answers.ts.
 
 import { ignoring } from "./speech.ts";
 import { openWorkflow, workflowSetup } from "./workflow-actions.ts";

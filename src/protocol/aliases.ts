@@ -168,7 +168,7 @@ function move(body: JsonObject, given: readonly string[], use: readonly string[]
   const from = given.at(-1) ?? "";
   if (source?.[from] === undefined) return false;
   // Many write every field there is, and null where there is nothing: nothing is moved then.
-  if (source[from] === null && given[0] === "payload" && use[1] === "result") {
+  if (source[from] === null && use[1] === "result") {
     delete source[from];
     return true;
   }

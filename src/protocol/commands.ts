@@ -190,7 +190,7 @@ export const commands = {
     reply: "result:CommandAck",
     sections: { agent_runtime: f.running, agent: f.whole },
     payload: command({ ...attempted, input: f.json, timeout_config: f.timeoutConfig }),
-    summary: "Relay of TriggerAgent to the chosen runtime, whose result goes to reply_to_subject.",
+    summary: "Relay of TriggerAgent to the chosen runtime; its result goes to reply_to_subject, which must be there.",
   },
   "command:AgentRuntimeCancel": {
     kind: "command",

@@ -19,7 +19,7 @@ export const metadata = z.object({
   correlation_id: f.execId,
   causation_id: f.execId.optional(),
   event_timestamp: f.timestamp,
-  source_component: f.name,
+  source_component: f.source,
   created_by: f.name.optional(),
 });
 export type Metadata = z.infer<typeof metadata>;

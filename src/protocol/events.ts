@@ -71,17 +71,7 @@ export const events = {
     to: everyone,
     delivery: "stored",
     sections: { workflow: f.whole },
-    payload: ending(["FAILED"], f.failure, {})
-      .extend({ context: spareContext })
-      .refine(
-        ({ result: { error } }) =>
-          error.code !== "TASK_FAILED" ||
-          ["failed_task_id", "failed_task_exec_id", "cause_code"].every((field) => field in (error.details ?? {})),
-        {
-          path: ["result", "error", "details"],
-          message: "TASK_FAILED needs failed_task_id, failed_task_exec_id and cause_code",
-        },
-      ),
+    payload: ending(["FAILED"], f.explained, {}).extend({ context: spareContext }),
     summary: "It failed, or was declined.",
   },
   "event:WorkflowExecutionCanceled": {
@@ -277,7 +267,7 @@ export const events = {
     to: [...everyone, "AD"],
     delivery: "stored",
     sections: { agent: f.whole },
-    payload: ending(["FAILED"], f.failure, attempted),
+    payload: ending(["FAILED"], f.explained, attempted),
     summary: "The agent could not be asked, or did not answer.",
   },
   "event:AgentDispatchFailed": {
@@ -333,7 +323,7 @@ export const events = {
     to: everyone,
     delivery: "stored",
     sections: { tool: f.whole },
-    payload: ending(["FAILED"], f.failure, attempted),
+    payload: ending(["FAILED"], f.explained, attempted),
     summary: "The tool reported an error, could not be asked, or did not answer.",
   },
   "event:ToolExecutionCanceled": {

@@ -2,11 +2,13 @@
 
 import { z } from "zod";
 import { calleeCodePattern, errors, type ErrorCode } from "./errors.ts";
-import { definitionIdPattern, execIdPattern, isDefinitionId } from "./ids.ts";
+import { definitionIdPattern, execIdPattern, reservedIds } from "./ids.ts";
 
 const limits = {
   /** Longest name of a person, component, signal or branch. */
   nameChars: 256,
+  /** Longest component with its instance: it stands in every message. */
+  sourceChars: 128,
   /** Most entries of a list that people write: codes, agents, models. */
   listItems: 1024,
 } as const;
@@ -18,6 +20,7 @@ const describe = <T extends z.ZodType>(schema: T, description: string): T => sch
 
 export const text = z.string();
 export const name = z.string().min(1).max(limits.nameChars);
+export const source = z.string().min(1).max(limits.sourceChars);
 export const count = z.int().min(0);
 export const flag = z.boolean();
 export const execId = describe(
@@ -27,8 +30,11 @@ export const execId = describe(
 export const definitionId = describe(
   z
     .string()
-    .regex(definitionIdPattern)
-    .refine(isDefinitionId, "must match ^[A-Za-z0-9_-]{1,64}$ and be neither _ nor executions"),
+    .regex(definitionIdPattern, "must be 1 to 64 letters, digits, _ and -")
+    .refine(
+      (id) => !reservedIds.some((word) => word === id),
+      `must be none of the reserved words ${reservedIds.join(", ")}`,
+    ),
   "id of a definition",
 );
 export const timestamp = describe(z.iso.datetime({ offset: true }), "ISO 8601, UTC, milliseconds");
@@ -66,8 +72,12 @@ export const capabilities = z.object({
 
 // ── results ──────────────────────────────────────────────────────────────────────────────────────
 
-export const code = z.enum(Object.keys(errors) as [ErrorCode, ...ErrorCode[]]);
-export const wireError = z.object({ message: text, code, details: data.optional() });
+const codes = Object.keys(errors) as [ErrorCode, ...ErrorCode[]];
+/** Any code of the table, warnings too. */
+export const code = z.enum(codes);
+/** A code that something can end with: a warning ends nothing. */
+export const errorCode = z.enum(codes.filter((one) => errors[one].http !== null) as [ErrorCode, ...ErrorCode[]]);
+export const wireError = z.object({ message: text, code: errorCode, details: data.optional() });
 const foreignCode = z.string().regex(calleeCodePattern);
 
 const outputOnly = z.object({ output: data });
@@ -90,6 +100,23 @@ export const failureWith = <S extends z.ZodRawShape>(details: S) =>
   z.object({ error: wireError.extend({ details: z.looseObject(details) }) });
 
 export const dispatchReason = z.enum(["no_runtime", "all_busy", "ack_timeout", "rejected", "no_responders"]);
+
+/** What the details of an error with this code must carry, whatever else they carry. */
+const detailsByCode: Partial<Record<ErrorCode, z.ZodType>> = {
+  AGENT_DISPATCH_FAILED: z.looseObject({ reason: dispatchReason }),
+  TOOL_DISPATCH_FAILED: z.looseObject({ reason: dispatchReason }),
+  TASK_FAILED: z.looseObject({ failed_task_id: definitionId, failed_task_exec_id: execId, cause_code: text }),
+};
+/** A failure whose details say what its code promises. */
+export const explained = describe(
+  errorOnly.check(({ value: { error }, issues }) => {
+    const found = detailsByCode[error.code]?.safeParse(error.details ?? {}).error?.issues ?? [];
+    for (const issue of found) {
+      issues.push({ ...issue, path: ["error", "details", ...issue.path], input: error } as z.core.$ZodRawIssue);
+    }
+  }),
+  "what went wrong, with the details that its code promises",
+);
 
 // ── context ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -139,6 +166,11 @@ export type Cause = z.infer<typeof cause>;
 
 export const warning = z.object({ code, given: text, use: text });
 export type Warning = z.infer<typeof warning>;
+
+export const durability = describe(
+  z.enum(["fsync", "os", "memory"]),
+  "how safe the command is; troupe always says it, another runtime need not",
+);
 
 /** What any message may carry in its context; what one must carry stands in the catalogue. */
 export const anyContext = {

@@ -16,7 +16,9 @@ export const componentPattern = /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/;
 
 /** The scope of a direct agent or tool run, which belongs to no workflow definition. */
 export const noScope = "_";
-const reserved = new Set([noScope, "executions"]);
+// Besides the words of subjects and routes: ids become keys of objects, where these three already mean something.
+export const reservedIds = [noScope, "executions", "__proto__", "constructor", "prototype"] as const;
+const reserved: ReadonlySet<string> = new Set(reservedIds);
 
 export const isDefinitionId = (text: string): boolean => definitionIdPattern.test(text) && !reserved.has(text);
 export const isExecId = (text: string): boolean => execIdPattern.test(text);

@@ -87,3 +87,5 @@ export { parse } from "./parse.ts";
 export { replySubject } from "./parse.ts";
 export type { Parsed } from "./parse.ts";
 export type { ParseOptions } from "./parse.ts";
+export { rejectionOf } from "./rejection.ts";
+export type { Received } from "./rejection.ts";

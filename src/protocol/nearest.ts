@@ -1,13 +1,15 @@
 // The known word that somebody most likely meant.
 
 /** The word nearest to what was given, if one is near: about a third of its letters may be wrong. */
-export function nearest(given: string, known: readonly string[]): string | undefined {
-  const [best] = known
-    .map((word) => ({ word, edits: editsBetween(given, word) }))
-    .filter(({ word, edits }) => edits <= Math.max(1, Math.floor(word.length / 3)))
-    .sort((a, b) => a.edits - b.edits);
-  return best?.word;
-}
+export const nearest = (given: string, known: readonly string[]): string | undefined =>
+  ranked(given, known).find(({ word, edits }) => edits <= Math.max(1, Math.floor(word.length / 3)))?.word;
+
+/** All known words, those first that are most like what was given. */
+export const nearestFirst = (given: string, known: readonly string[]): string[] =>
+  ranked(given, known).map(({ word }) => word);
+
+const ranked = (given: string, known: readonly string[]) =>
+  known.map((word) => ({ word, edits: editsBetween(given, word) })).sort((a, b) => a.edits - b.edits);
 
 /** Letters to insert, delete or replace; a bound from below where the lengths alone rule the word out. */
 function editsBetween(given: string, word: string): number {

@@ -44,7 +44,7 @@ export const notices = {
           ...laxlyAttempted,
           duplicate: f.flag.optional(),
           no_change: f.flag.optional(),
-          durability: z.enum(["fsync", "os", "memory"]).optional(),
+          durability: f.durability.optional(),
         }).default({}),
       })
       .refine((ack) => (ack.status === "ERROR") === Boolean(ack.result), {

@@ -5,7 +5,8 @@
 // Invariants:
 //   P1. It answers with a message or throws a TroupeError with a code of the table, and nothing else.
 //   P2. What it answers satisfies the schema of exactly the key that its subject, or on an inbox its name, says.
-//   P3. What it answers agrees with its subject in every id, scope, level and reason.
+//   P3. What it answers agrees with its subject in every id, scope, level and reason, with the ids in its headers, and
+//       with itself.
 //   P4. Unknown fields are dropped and counted, at any depth of the protocol's own structure, never in open data.
 //   P5. Documented variants are normalised, each with a warning; nothing else is guessed.
 //   P6. What it answered, encoded again, it answers again: the same, without warnings and with nothing dropped.
@@ -13,19 +14,20 @@
 
 import { createHash } from "node:crypto";
 import type { z } from "zod";
+import { brokenRules, headerContradictions, selfContradictions } from "./agreement.ts";
 import { keysNamed, modernise, warningsOfName } from "./aliases.ts";
 import { entryOf, keys, kindOf, nameOf, type Key } from "./catalogue.ts";
 import { headerNames, metadata, traceOf, type Envelope, type Headers, type Trace } from "./envelope.ts";
 import { isErrorCode } from "./errors.ts";
 import { fieldErrorsOf } from "./field-errors.ts";
 import * as f from "./fields.ts";
-import { noScope } from "./ids.ts";
+import { isExecId, noScope } from "./ids.ts";
 import { defaultBounds, isObject, readJson, type Bounds, type JsonObject } from "./json.ts";
 import type { Address } from "./layouts.ts";
 import { nearest } from "./nearest.ts";
 import { clip, refusal, type FieldError, type Why } from "./refusal.ts";
 import { entities, type Entity } from "./statuses.ts";
-import { contradictions, isConcrete, type SubjectCodec } from "./subjects.ts";
+import { contradictions, type SubjectCodec } from "./subjects.ts";
 
 export type Parsed<K extends Key = Key> = K extends Key
   ? {
@@ -51,15 +53,14 @@ export function parse(subject: string, headers: Headers, bytes: Uint8Array, opti
 
   const { key, warnings: ofName } = keyOf(address, origin);
   origin["message_type"] = nameOf(key);
-  if (origin["message_id"] === undefined) {
-    origin["message_id"] = headers[headerNames.messageId] ?? uuidOf(subject, bytes);
-  }
+  if (origin["message_id"] === undefined) origin["message_id"] = idIn(headers) ?? uuidOf(subject, bytes);
   const ofBody = [...modernise(key, body), ...dropEnvValues(body)];
   fillExecId(key, body, origin["message_id"]);
   fillScope(address, body);
   fillErrorCode(key, body);
 
   const envelope = envelopeOf(key, address, body);
+  checkAgreement({ key, address, headers, given: body, envelope });
   return {
     key,
     address,
@@ -123,6 +124,14 @@ function unknownName(address: Address | null, name: string) {
 
 // ── what the protocol fills in ───────────────────────────────────────────────────────────────────
 
+/** The message id of the header; where it is to be the message's, it must be one. */
+function idIn(headers: Headers): string | undefined {
+  const given = headers[headerNames.messageId];
+  if (given === undefined || isExecId(given)) return given;
+  const message = `comes from the header ${headerNames.messageId}, which must be a lower-case hyphenated UUID`;
+  throw misfit("bad_metadata", [{ field: "metadata.message_id", message }]);
+}
+
 /** A UUID (version 8) of what was sent, so that the same sent again has the same id. */
 function uuidOf(subject: string, bytes: Uint8Array): string {
   const hash = createHash("sha256").update(subject).update("\0").update(bytes).digest();
@@ -176,11 +185,13 @@ function fillErrorCode(key: Key, { payload }: JsonObject): void {
   const result = isObject(payload) && kindOf(key) === "result" ? payload["result"] : undefined;
   const error = isObject(result) ? result["error"] : undefined;
   if (!isObject(payload) || !isObject(error)) return;
-  const { code: given, details = {} } = error;
-  if (given !== undefined && (typeof given !== "string" || isErrorCode(given))) return;
+  const { code: given = null, details = {} } = error;
+  // Codes of elsewhere are often numbers, such as those of HTTP; the protocol's are texts.
+  const code = typeof given === "number" || typeof given === "boolean" ? String(given) : given;
+  if (code !== null && (typeof code !== "string" || isErrorCode(code))) return;
   const { status } = payload;
   error["code"] = status === "AGENT_ERROR" || status === "TOOL_ERROR" ? status : "INTERNAL_ERROR";
-  if (given !== undefined && isObject(details)) error["details"] = { ...details, cause_code: given };
+  if (code !== null && isObject(details)) error["details"] = { ...details, cause_code: code };
 }
 
 // ── schemas ──────────────────────────────────────────────────────────────────────────────────────
@@ -196,9 +207,6 @@ function envelopeOf(key: Key, address: Address | null, body: JsonObject): JsonOb
   }
   const payload = checked("bad_payload", "payload", entry.payload, body["payload"]);
   envelope["payload"] = payload;
-  checkPayload(key, envelope);
-  const errors = address === null ? [] : contradictions(address, envelope);
-  if (errors.length > 0) throw misfit("contradicts_subject", errors);
   return envelope;
 }
 
@@ -212,22 +220,16 @@ function checked(why: Why, root: string, schema: z.ZodType, value: unknown): unk
   throw misfit(why, fieldErrorsOf(root, result.error.issues, value));
 }
 
-/** What the catalogue cannot say of a payload by itself. */
-function checkPayload(key: Key, { workflow, payload }: JsonObject): void {
-  if (!isObject(payload) || kindOf(key) !== "command") return;
-  const { reply_to_subject: reply, context } = payload;
-  if (typeof reply === "string" && !isConcrete(reply)) {
-    throw misfit("bad_payload", [
-      { field: "payload.reply_to_subject", message: "must be a subject without wildcards" },
-    ]);
-  }
-  // Outside a workflow the target of the trigger is an agent or a tool, and only this field says which.
-  const type = isObject(context) ? context["task_type"] : undefined;
-  if (key === "command:TaskTrigger" && workflow === undefined && type !== "agent" && type !== "tool") {
-    const message = "must be agent or tool where no workflow is named";
-    throw misfit("bad_payload", [{ field: "payload.context.task_type", message }]);
-  }
+function checkAgreement({ key, address, headers, given, envelope }: Agreeing): void {
+  const found: [Why, FieldError[]][] = [
+    ["bad_payload", brokenRules(key, envelope)],
+    ["contradicts_subject", address === null ? [] : contradictions(address, envelope)],
+    ["contradicts_header", headerContradictions(headers, envelope as Pick<Envelope, "metadata">)],
+    ["contradicts_itself", selfContradictions(key, given, envelope)],
+  ];
+  for (const [why, errors] of found) if (errors.length > 0) throw misfit(why, errors);
 }
+type Agreeing = { key: Key; address: Address | null; headers: Headers; given: JsonObject; envelope: JsonObject };
 
 /** How many fields the schemas left out; what they left as it was is not looked into. */
 function droppedBetween(before: unknown, after: unknown): number {

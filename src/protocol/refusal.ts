@@ -12,6 +12,7 @@ export const refusals = {
   forbidden_key: "INVALID_ENVELOPE",
   lone_surrogate: "INVALID_ENVELOPE",
   number_out_of_range: "INVALID_ENVELOPE",
+  bent_number: "VALIDATION_FAILED",
   malformed_subject: "INVALID_SUBJECT",
   foreign_prefix: "INVALID_SUBJECT",
   unknown_root: "INVALID_SUBJECT",
@@ -25,7 +26,9 @@ export const refusals = {
   bad_metadata: "INVALID_ENVELOPE",
   bad_section: "INVALID_ENVELOPE",
   contradicts_subject: "INVALID_ENVELOPE",
+  contradicts_header: "INVALID_ENVELOPE",
   bad_payload: "VALIDATION_FAILED",
+  contradicts_itself: "VALIDATION_FAILED",
 } as const satisfies Record<string, ErrorCode>;
 
 /** As it stands in `details.why`. */
@@ -39,6 +42,6 @@ export const refusal = (why: Why, message: string, details: Details = {}): Troup
 
 const quotedCharsMax = 80;
 
-/** Foreign text, short enough to be quoted. */
+/** Foreign text, short and well formed enough to be quoted. */
 export const clip = (text: string): string =>
-  text.length <= quotedCharsMax ? text : `${text.slice(0, quotedCharsMax).toWellFormed()}…`;
+  text.length <= quotedCharsMax ? text.toWellFormed() : `${text.slice(0, quotedCharsMax).toWellFormed()}…`;

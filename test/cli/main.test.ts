@@ -1,8 +1,9 @@
 // The command line as a person meets it: what it answers, what it suggests, and with which exit code it ends.
 
+import { existsSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { manifest } from "../kit/tree.ts";
-import { troupe } from "../kit/troupe.ts";
+import { run, troupe } from "../kit/troupe.ts";
 
 describe("troupe", () => {
   test("--version prints the version of the package and nothing else", () => {
@@ -31,5 +32,20 @@ describe("troupe", () => {
     const { exit, stdout, stderr } = troupe("juggle");
     expect({ exit, stdout }).toEqual({ exit: 2, stdout: "" });
     expect(stderr).toContain("juggle");
+  });
+
+  // What Linux has for a disk that is full.
+  test.runIf(existsSync("/dev/full")).each([["rehearse"], ["rehearse --json"], ["--help"]])(
+    "%s fails when its output cannot be written, and says so",
+    (line) => {
+      const { exit, stderr } = run("sh", ["-c", `exec "$0" bin/troupe.js ${line} > /dev/full`, process.execPath]);
+      expect(exit).toBe(1);
+      expect(stderr).toMatch(/^troupe: cannot write the output: ENOSPC.*\n$/);
+    },
+  );
+
+  test("rehearse is content with a reader that has gone away", () => {
+    const line = `{ "$0" bin/troupe.js rehearse --json; echo "exit $?" >&2; } | true`;
+    expect(run("sh", ["-c", line, process.execPath])).toEqual({ exit: 0, stdout: "", stderr: "exit 0\n" });
   });
 });

@@ -154,7 +154,8 @@ const replySubjects = fc.oneof(
   execIds.map((id) => `compozy.results.task.${id}`),
 );
 
-type Payload = { reply_to_subject?: string; context: { task_type?: string } };
+type Request = { agent_id: string; agent_exec_id: string };
+type Payload = { reply_to_subject?: string; context?: { task_type?: string; agent_request?: Request } };
 
 /** Valid messages of a key, as charts say them. */
 export function messagesOf<K extends Key>(key: K): fc.Arbitrary<Message<K>> {
@@ -162,8 +163,17 @@ export function messagesOf<K extends Key>(key: K): fc.Arbitrary<Message<K>> {
     .tuple(sectionsOf(key), valuesOf(entryOf(key).payload), replySubjects, fc.constantFrom("agent", "tool"))
     .map(([sections, given, replySubject, taskType]) => {
       const payload = given as Payload;
-      if (payload.reply_to_subject !== undefined) payload.reply_to_subject = replySubject;
-      if (key === "command:TaskTrigger" && !("workflow" in sections)) payload.context.task_type = taskType;
+      if (payload.reply_to_subject !== undefined || key === "command:AgentRuntimeExecute") {
+        payload.reply_to_subject = replySubject;
+      }
+      // The request of a message to or of an agent is for this agent.
+      const { agent_request: request } = payload.context ?? {};
+      if (request !== undefined && entryOf(key).sections.agent !== undefined) {
+        const { id = request.agent_id, exec_id } = sections.agent as { id?: string; exec_id: string };
+        Object.assign(request, { agent_id: id, agent_exec_id: exec_id });
+      }
+      if (key === "command:TaskTrigger" && !("workflow" in sections))
+        payload.context = { ...payload.context, task_type: taskType };
       return { type: key, ...sections, payload } as unknown as Message<K>;
     });
 }

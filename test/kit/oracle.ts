@@ -16,6 +16,7 @@ import { codecs, type Case } from "./case.ts";
 export type Parse = typeof parse;
 
 const options = { subjects: codecs.flow, bounds: defaultBounds };
+const contradicting = ["contradicts_subject", "contradicts_header", "contradicts_itself"];
 // Room for a list of fields at fault; a refusal that repeats its input would be as large as that.
 const detailsCharsMax = 20_000;
 
@@ -43,12 +44,14 @@ function complaintOfRefusal(thrown: unknown, { expected }: Case): string | undef
   const codes = new Map<unknown, string>(Object.entries(refusals));
   if (!Object.hasOwn(errors, thrown.code) || codes.get(why) !== thrown.code)
     return `refused ${thrown.code} for ${String(why)}`;
-  const naming = ["bad_metadata", "bad_section", "bad_payload", "contradicts_subject"].includes(String(why));
+  const naming = ["bad_metadata", "bad_section", "bad_payload", "bent_number", ...contradicting].includes(String(why));
   if (naming && (fields === undefined || fields.length === 0 || fields.some(({ field }) => field === ""))) {
     return `refused for ${String(why)} without a field`;
   }
   const said = JSON.stringify([thrown.message, thrown.details]);
-  if (said.length > detailsCharsMax || !said.isWellFormed()) return `refused at too great length: ${said.length}`;
+  if (said.length > detailsCharsMax) return `refused at too great length: ${said.length}`;
+  const quotes = [thrown.message, ...(fields ?? []).flatMap(({ field, message }) => [field, message])];
+  if (!quotes.every((text) => text.isWellFormed())) return "refused with half a letter";
   if (expected.outcome === "same") return `refused a valid message: ${thrown.message}`;
   return undefined;
 }
@@ -59,6 +62,9 @@ function complaintOfAnswer(subjectOfStudy: Parse, parsed: Parsed, given: Case): 
     complaintOfKey(parsed, given) ??
     complaintOfSchema(parsed) ??
     complaintOfIds(parsed, given) ??
+    complaintOfHeaders(parsed, given) ??
+    complaintOfItself(parsed, given) ??
+    complaintOfDigits(given) ??
     complaintOfSecondTime(subjectOfStudy, parsed, given) ??
     complaintOfExpectation(parsed, given)
   );
@@ -116,6 +122,35 @@ function complaintOfIds({ address, envelope }: Parsed, { subject }: Case): strin
   return entity === undefined || isObject((envelope as unknown as JsonObject)[entity])
     ? undefined
     : "no section for the entity";
+}
+
+/** What a header says of an id, the message says too. */
+function complaintOfHeaders({ envelope }: Parsed, { headers }: Case): string | undefined {
+  const { message_id, correlation_id } = envelope.metadata;
+  if ((headers["Nats-Msg-Id"] ?? message_id) !== message_id) return "accepted the message id of another header";
+  const said = headers["Troupe-Correlation-Id"] ?? correlation_id;
+  return said === correlation_id ? undefined : "accepted the correlation id of another header";
+}
+
+/** What is said twice of an agent or an attempt is said the same. */
+function complaintOfItself({ key, envelope }: Parsed, { bytes }: Case): string | undefined {
+  const { agent, payload } = envelope as unknown as { agent?: JsonObject; payload: { context?: JsonObject } };
+  const { attempt, agent_request: asked } = payload.context ?? {};
+  if (isObject(asked) && agent !== undefined && Object.hasOwn(entryOf(key).sections, "agent")) {
+    if (asked["agent_exec_id"] !== agent["exec_id"]) return "accepted a request for another execution";
+    if (asked["agent_id"] !== (agent["id"] ?? asked["agent_id"])) return "accepted a request for another agent";
+  }
+  const given = JSON.parse(new TextDecoder().decode(bytes)) as { payload: { context?: JsonObject } | null };
+  const old = given.payload?.context?.["attempt_number"] ?? attempt;
+  return attempt === undefined || old === attempt ? undefined : "accepted two attempts";
+}
+
+/** An integer of the text is written with the same digits again. */
+function complaintOfDigits({ bytes }: Case): string | undefined {
+  const numbers = new TextDecoder().decode(bytes).replaceAll(/"(?:[^"\\]|\\.)*"/g, '""');
+  const long = numbers.match(/-?[\d.eE+-]{16,}/g) ?? [];
+  const lost = long.some((number) => /^-?\d+$/.test(number) && number !== JSON.stringify(Number(number)));
+  return lost ? "accepted a number that lost digits" : undefined;
 }
 
 function complaintOfSecondTime(subjectOfStudy: Parse, parsed: Parsed, given: Case): string | undefined {

@@ -88,7 +88,11 @@ export const ack = {
 };
 export const relay = {
   subject: `compozy.commands.agent_runtime.${rt}.execute.judge`,
-  body: { ...put(trigger.body, "metadata", metadata), agent_runtime: { exec_id: rt } },
+  body: {
+    ...put(trigger.body, "payload.reply_to_subject", `compozy.results.agent.${agentx}`),
+    metadata,
+    agent_runtime: { exec_id: rt },
+  },
 };
 export const correlated = { ...trigger, subject: `compozy.${run}.agent.commands.judge.trigger` };
 export const direct = {

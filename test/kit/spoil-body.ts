@@ -252,11 +252,18 @@ const mutations: Record<string, BodyMutation> = {
     return any;
   },
   "spoil a header": (draft, random) => {
-    draft.headers[random.pick(["Nats-Msg-Id", "traceparent", "tracestate", "__proto__"])] = random.pick([
-      "",
-      "x\r\ny",
-      "é",
-    ]);
+    draft.headers[random.pick(["traceparent", "tracestate", "__proto__"])] = random.pick(["", "x\r\ny", "é"]);
+    return same;
+  },
+  "change an id in a header": (draft, random) => {
+    const ids = [headerNames.messageId, headerNames.correlationId];
+    draft.headers[random.pick(ids)] = random.pick(["", "x\r\ny", "\ud800", "x".repeat(9_000), anyId]);
+    return refused;
+  },
+  "leave out the headers": (draft, random) => {
+    for (const name of [headerNames.messageId, headerNames.correlationId]) {
+      if (random.chance(0.7)) delete draft.headers[name];
+    }
     return same;
   },
 };

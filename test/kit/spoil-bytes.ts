@@ -41,6 +41,10 @@ const text: Record<string, TextMutation> = {
     text: given.replace("{", '{"\\u005f_proto__":{},'),
     expected: refused,
   }),
+  "say a number with too many digits": (given, random) => ({
+    text: given.replace("{", `{"total":${random.pick(["", "-"])}900719925474099${random.pick([3, 21, 1234567])},`),
+    expected: refused,
+  }),
   "open without end": (given, random) => ({
     text: "[".repeat(random.below(random.chance(0.02) ? 200_000 : 300)) + given,
     expected: any,

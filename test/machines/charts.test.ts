@@ -13,11 +13,13 @@ import { treeOf } from "../kit/tree.ts";
 const charts = [
   "workflowExecution",
   "taskExecution",
+  "taskDispatch",
   "taskAttempt",
   "agentExecution",
   "toolExecution",
   "agentDispatch",
   "agentRuntime",
+  "handlerRun",
 ];
 
 test("every chart has a part", () => {

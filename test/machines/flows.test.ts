@@ -236,6 +236,13 @@ function played(id: string): Stage {
   return stage;
 }
 
+/** A relay says where its result goes. A chart knows no subjects: the call's host has named this one. */
+function addressed(word: Stage["log"][number]["word"]): Stage["log"][number]["word"] {
+  if (word.type !== "command:AgentRuntimeExecute") return word;
+  const { exec_id } = word["agent"] as { exec_id: string };
+  return { ...word, payload: { ...(word["payload"] as object), reply_to_subject: `compozy.results.agent.${exec_id}` } };
+}
+
 describe("on a stage", () => {
   for (const id of Object.keys(scenes)) {
     test(`${id}: ${flowOf(id).title}`, () => {
@@ -254,7 +261,7 @@ describe("on a stage", () => {
     let passed = 0;
     for (const { by, at, word } of words) {
       if (!isKey(word.type)) continue;
-      const { to, ...said } = word;
+      const { to, ...said } = addressed(word);
       const reply = typeof to === "string" && to.startsWith("_INBOX") ? { to } : {};
       const source = by === "CLIENT" ? "API" : (by as Component);
       const envelope = wrap(said as never, { id: ids.next(at), at, correlationId: ids.next(at), source });

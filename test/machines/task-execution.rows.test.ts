@@ -136,8 +136,12 @@ describe("a task begins", () => {
     expect(say(run, "event:TaskExecutionStarted").heard).toBe("ignored");
   });
 
-  test("T4: a task without a time of its own has no deadline", () => {
-    expect(delaysOf(running("tool, one attempt", { timeoutMs: null }))).toEqual([]);
+  test.each(["agent", "tool", "signal"] as const)("T4: a task of type %s without a time has 30 s", (taskType) => {
+    const run = running("tool, one attempt", { taskType, timeoutMs: null });
+    expect(dueIn(run, "deadline")).toBe(35_000);
+    expect(run.moments[0]?.said[0]).toMatchObject({
+      payload: { context: { timeout_config: { timeout_duration_ms: 30_000 } } },
+    });
   });
 
   test("T5: a task that nobody takes times out", () => {

@@ -92,15 +92,22 @@ const invariants: Invariants<Chart> = {
     });
   },
 
-  "T3: a word about another attempt than the current one changes nothing": (run) => {
+  "T3: a word about another attempt changes nothing; an executor that begins one given up is told to stop": (run) => {
     let current = 1;
+    let givenUp = 0;
     for (const { event, heard, said } of run.moments) {
       const word = event as Word;
-      const stale = executorWords.includes(word.type) && word.payload?.context?.attempt !== current;
-      must(
-        !stale || heard !== "taken",
-        `${word.type} of attempt ${word.payload?.context?.attempt} counted in ${current}`,
-      );
+      const attempt = word.payload?.context?.attempt ?? 0;
+      if (word.type === "event:TaskExecutionStarted" && attempt <= givenUp && heard !== "inert") {
+        must(said.length === 1 && has(said, "command:TaskCancel"), "nobody stops who begins too late");
+        must(said[0]?.payload?.context?.attempt === attempt, "another attempt is told to stop");
+        continue;
+      }
+      if (isWorker(contextOf(run)) && has(said, "event:TaskExecutionTimedOut", "event:TaskExecutionCanceled")) {
+        givenUp = current;
+      }
+      const stale = executorWords.includes(word.type) && attempt !== current;
+      must(!stale || heard !== "taken", `${word.type} of attempt ${attempt} counted in ${current}`);
       if (has(said, retry)) current += 1;
     }
   },
@@ -275,6 +282,7 @@ const among = (...names: string[]): Part<Chart> => ({
 finds(among("agent", "tool, watched"), invariants, {
   "takes a word about an earlier attempt for one about this": unguarded("isOld"),
   "tries again whatever the policy says": unguarded("isRetried", true),
+  "lets an executor go on that begins too late": unguarded("isGivenUp"),
   "reports its end twice": broken(({ life }) => {
     life["succeeded"].entry = [life["succeeded"].entry, life["succeeded"].entry];
   }),

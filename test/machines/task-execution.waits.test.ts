@@ -72,7 +72,7 @@ describe("a wait", () => {
         payload: {
           status: "RUNNING",
           result: null,
-          duration_ms: 5_020,
+          duration_ms: 5_000,
           context: {
             attempt: 1,
             task_type: "wait",
@@ -116,7 +116,7 @@ describe("a wait", () => {
     expect(dueIn(run, "waitOver")).toBe(60_000);
     const { said } = elapse(run, "waitOver");
     expect(said.map(({ type }) => type)).toEqual(["cue:WaitClosed", "event:TaskWaitingEnded"]);
-    expect(said[1]).toMatchObject({ payload: { duration_ms: 60_020, context: { resume_data: {} } } });
+    expect(said[1]).toMatchObject({ payload: { duration_ms: 60_000, context: { resume_data: {} } } });
     expect(said[1]).toMatchObject({ payload: { context: { timeout_config: { timeout_duration_ms: 50_000 } } } });
     expect(dueIn(run, "deadline")).toBe(55_000);
   });
@@ -167,7 +167,7 @@ describe("a wait", () => {
         type: "event:TaskWaitingTimedOut",
         workflow,
         task: { id: "click", exec_id },
-        payload: { status: "TIMED_OUT", duration_ms: hourMs + 20, result: waitTimeout, context: { attempt: 1 } },
+        payload: { status: "TIMED_OUT", duration_ms: hourMs, result: waitTimeout, context: { attempt: 1 } },
       },
       taskEnded("click", "TIMED_OUT", waitTimeout),
     ]);
@@ -226,13 +226,18 @@ describe("a pause of the workflow", () => {
 
   test("T5: a resume in the pause is acknowledged, kept, and ends the wait when the workflow goes on", () => {
     const run = waiting("wait for an approval");
+    const openedAt = run.at;
+    run.at += 1_000;
     say(run, "cue:Paused");
+    const pausedAt = run.at;
     expect(say(run, "command:TaskResume").said).toEqual([ack()]);
     expect(say(run, "command:TaskResume").said).toEqual([declined("WAITING")]);
     expect(say(run, "cue:Wake").heard).toBe("ignored");
+    run.at += hourMs;
     const { said } = say(run, "cue:Resumed");
     expect(said.map(({ type }) => type)).toEqual(["event:TaskWaitingEnded"]);
     expect(said[0]).toMatchObject({ payload: { context: { resume_data: { approved: true } } } });
+    expect(said[0]).toMatchObject({ payload: { duration_ms: hourMs + pausedAt - openedAt } });
     expect(contextOf(run).paused).toBe(false);
   });
 

@@ -1,5 +1,5 @@
 // Goal: how a workflow execution answers cancels, signals and commands that come twice or out of turn.
-// Method: examples, row by row of the protocol's table; the answers after the end are in workflow-answers.test.ts.
+// Method: examples, row by row of the protocol's table; the answers after the end are in answers.test.ts.
 
 import { describe, expect, test } from "vitest";
 import { idOf } from "../../src/testing/part.ts";
@@ -128,6 +128,21 @@ describe("W11: a signal", () => {
     say(run, "command:WorkflowPause");
     expect(hear(run, signal("go", 102)).said).toEqual([refused("PAUSED")]);
     expect(contextOf(run).signals).toHaveLength(101);
+  });
+
+  test("is kept for a thousand names, and no more", () => {
+    const run = running("run with waits");
+    for (let n = 1; n <= 1_000; n++) expect(hear(run, signal(`name ${n}`)).said).toEqual([ack()]);
+    const full = "signals of 1000 other names already wait to be heard";
+    const refused = (status: string) => refusal("INVALID_STATE", full, { status, signal_names_max: 1_000 });
+    expect(hear(run, signal("go")).said).toEqual([refused("RUNNING")]);
+    expect(hear(run, signal("name 1")).said).toEqual([ack()]);
+    say(run, "command:WorkflowPause");
+    expect(hear(run, signal("go")).said).toEqual([refused("PAUSED")]);
+    say(run, "command:WorkflowResume");
+    say(run, "cue:WaitOpened (first)");
+    expect(hear(run, signal("go")).said).toHaveLength(2);
+    expect(contextOf(run).signals).toHaveLength(1_001);
   });
 });
 

@@ -14,6 +14,7 @@ import { parse } from "../../src/protocol/parse.ts";
 import { entities, resultStatuses, statuses } from "../../src/protocol/statuses.ts";
 import { subjectCodec } from "../../src/protocol/subjects.ts";
 import { envelopesOf } from "../kit/messages.ts";
+import { ack, hear, put, refusalOf, rt } from "../kit/sent.ts";
 
 const subjects = subjectCodec({ prefix: "compozy", layout: "flow" });
 const encoder = new TextEncoder();
@@ -213,8 +214,8 @@ describe("fields", () => {
   });
 
   test("L3: an old field beside the new one is an unknown field", () => {
-    const { parsed, before } = heard("command:ToolExecute", (body) => {
-      part(body, "payload", "context")["attempt_number"] = 99;
+    const { parsed, before } = heard("command:TaskResume", (body) => {
+      part(body, "payload")["resume_data"] = 99;
     });
     expect([parsed.envelope, parsed.warnings, parsed.dropped]).toEqual([before, [], 1]);
   });
@@ -244,4 +245,17 @@ test.each(keys)("L1: a right message of %s is left as it is", (key) => {
     expect(body).toEqual(given);
   });
   fc.assert(property, { numRuns: 20 });
+});
+
+test("L2: the error of an acknowledgment, which need not have one, may stand where it used to", () => {
+  const error = { message: "busy", code: "EXECUTOR_BUSY" };
+  const body = put(put(ack.body, "payload.status", "ERROR"), "payload.error", error);
+  const { envelope, warnings } = hear({ ...ack, body });
+  expect(envelope.payload).toMatchObject({ status: "ERROR", result: { error } });
+  expect(warnings).toMatchObject([{ given: "payload.error", use: "payload.result.error" }]);
+});
+
+test("L1: a word that only begins like an old one is not replaced", () => {
+  const subject = `compozy.events.agent.definitions.${rt}.registered`;
+  expect(refusalOf(() => subjects.parse(subject)).details["why"]).toBe("misshapen_subject");
 });

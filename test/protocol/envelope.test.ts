@@ -103,6 +103,10 @@ describe("the headers", () => {
     expect(traceOf({ tracestate: "a=1", other: "x" })).toEqual({ tracestate: "a=1" });
   });
 
+  test.each(["x", " ", "~", "x".repeat(512)])("V3: %j is the context of a trace", (value) => {
+    expect(traceOf({ tracestate: value, other: "x" })).toEqual({ tracestate: value });
+  });
+
   test.each(["", "a\r\nNats-Msg-Id: x", "é", "\u0000", "x".repeat(513)])("V3: %j is no context of a trace", (value) => {
     expect(traceOf({ traceparent: value, tracestate: value })).toEqual({});
   });

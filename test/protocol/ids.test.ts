@@ -176,11 +176,12 @@ const hostile = ["", " ", ".", "a.b", "*", ">", "a b", "a\n", "\u0000", "ä", "a
 const long = ["x".repeat(65), "x".repeat(10_240)];
 
 describe("the grammars", () => {
-  test("a definition id is 1 to 64 letters, digits, _ and -, and neither of the two reserved words", () => {
-    for (const id of ["a", "A7", "check-order_2", "-", "__", "x".repeat(64), "Executions"]) {
+  test("a definition id is 1 to 64 letters, digits, _ and -, and none of the reserved words", () => {
+    for (const id of ["a", "A7", "check-order_2", "-", "__", "x".repeat(64), "Executions", "Constructor", "proto"]) {
       expect(isDefinitionId(id), id).toBe(true);
     }
-    for (const id of [...hostile, ...long, noScope, "executions"]) expect(isDefinitionId(id), id).toBe(false);
+    const reserved = [noScope, "executions", "__proto__", "constructor", "prototype"];
+    for (const id of [...hostile, ...long, ...reserved]) expect(isDefinitionId(id), id).toBe(false);
   });
 
   test("an execution id is a lower-case hyphenated UUID of any version", () => {

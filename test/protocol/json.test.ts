@@ -35,6 +35,38 @@ describe("reading", () => {
     expect(read(text)).toEqual(JSON.parse(text));
   });
 
+  test.each(["9007199254740993", "-9007199254740993", "9223372036854775807", "1152921504606846976", "1".repeat(22)])(
+    "J1: the integer %s would be written with other digits, and is refused where it stands",
+    (digits) => {
+      const { code, details } = refusalOf(() => read(`{"order":[{"total":${digits}}]}`));
+      expect([code, details["why"]]).toEqual(["VALIDATION_FAILED", "bent_number"]);
+      expect(details["errors"]).toMatchObject([{ field: "order.0.total" }]);
+      expect(read(`{"order":"${digits}","${digits}":1}`)).toEqual({ order: digits, [digits]: 1 });
+    },
+  );
+
+  test.each([
+    "9007199254740991",
+    "9007199254740992",
+    "-9007199254740994",
+    "9223372036854776000",
+    "100000000000000000000",
+  ])("J1: the integer %s keeps its digits", (digits) => {
+    expect(JSON.stringify(read(`[${digits}]`))).toBe(`[${digits}]`);
+  });
+
+  test("J1: an integer behind strings with escapes is found", () => {
+    for (const text of [String.raw`["\\",9007199254740993,"x"]`, String.raw`["\"",9007199254740993]`]) {
+      expect(whyOf(() => read(text))).toBe("bent_number");
+    }
+    expect(read(String.raw`["\\",9007199254740992,"9007199254740993"]`)).toHaveLength(3);
+  });
+
+  test("J1: fractions and powers of ten are as near as numbers can be, and infinity is out of range", () => {
+    expect(read("[0.12345678901234567890,1234567890123456789e3,12345678901234567.5,-0]")).toHaveLength(4);
+    expect(whyOf(() => read("9".repeat(400)))).toBe("number_out_of_range");
+  });
+
   test("J1: nothing that is read changes what other objects inherit", () => {
     expect(whyOf(() => read('{"__proto__":{"polluted":true}}'))).toBe("forbidden_key");
     expect(({} as { polluted?: unknown }).polluted).toBeUndefined();

@@ -1,7 +1,7 @@
 // The word that was meant is found if it is near, and nothing is suggested if none is.
 
 import { expect, test } from "vitest";
-import { nearest } from "../../src/protocol/nearest.ts";
+import { nearest, nearestFirst } from "../../src/protocol/nearest.ts";
 
 const known = ["TriggerAgent", "AgentCancel", "ToolExecute", "ToolCancel", "execute", "cancel", "on"];
 
@@ -15,6 +15,10 @@ test.each([
   ["exceute", "execute"],
   ["cancels", "cancel"],
   ["in", "on"],
+  ["one", "on"],
+  ["o", "on"],
+  ["xxxlCancel", "ToolCancel"],
+  ["xxxxCancel", undefined],
   ["explode", undefined],
   ["it", undefined],
   ["", undefined],
@@ -26,6 +30,16 @@ test.each([
 test("of two that are near, the nearer is meant, whatever their order", () => {
   expect(nearest("canceled", ["cancels", "canceled!"])).toBe("canceled!");
   expect(nearest("canceled", ["canceled!", "cancels"])).toBe("canceled!");
+});
+
+test("all words come, the nearest first, and those as near as each other as they were", () => {
+  expect(nearestFirst("cancels", ["execute", "cancel", "b", "a", "cancels"])).toEqual([
+    "cancels",
+    "cancel",
+    "execute",
+    "b",
+    "a",
+  ]);
 });
 
 test("nothing is near where nothing is known", () => {

@@ -96,6 +96,28 @@ const broken: Readonly<Record<string, Parse>> = {
       return { ...parse(own, headers, bytes, options), address } as Parsed;
     },
   ),
+  "does not compare the ids with the headers": instead(
+    "contradicts_header",
+    (_error, subject, _headers, bytes, options) => parse(subject, {}, bytes, options),
+  ),
+  "takes one of two attempts": instead("contradicts_itself", (_error, subject, headers, bytes, options) =>
+    parse(
+      subject,
+      headers,
+      withBody(bytes, ({ payload }) => {
+        delete ((payload as JsonObject)["context"] as JsonObject)["attempt_number"];
+      }),
+      options,
+    ),
+  ),
+  "takes a number for one with fewer digits": instead("bent_number", (_error, subject, headers, bytes, options) =>
+    parse(
+      subject,
+      headers,
+      withBody(bytes, () => undefined),
+      options,
+    ),
+  ),
   "lets the key __proto__ through": instead("forbidden_key", (_error, subject, headers, bytes, options) => {
     const renamed = decode(bytes).replaceAll('"__proto__"', '"renamed"');
     const parsed = parse(subject, headers, encode(renamed), options);

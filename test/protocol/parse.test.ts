@@ -2,6 +2,7 @@
 //
 // Method: good messages with something left out, added, or said in another of the allowed ways.
 
+import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import type { Key } from "../../src/protocol/catalogue.ts";
 import type { JsonObject } from "../../src/protocol/json.ts";
@@ -107,6 +108,11 @@ describe("a right message", () => {
     expect(hear({ ...answer, body: refusing })).toMatchObject({ dropped: 0, envelope: refusing });
   });
 
+  test("P4: an unknown field is dropped and counted, also where every object has one of its name", () => {
+    const { envelope, dropped } = hear({ ...trigger, body: { ...trigger.body, toString: "x", constructor: {} } });
+    expect([envelope, dropped]).toEqual([trigger.body, 2]);
+  });
+
   test("P6: is answered the same when it is sent as it was answered", () => {
     const body = put(put(trigger.body, "payload.context.attempt"), "payload.context.attempt_number", 2);
     const { envelope } = hear({ ...trigger, body: { ...body, extra: 1 } });
@@ -114,7 +120,7 @@ describe("a right message", () => {
   });
 
   test("its trace comes with it", () => {
-    const headers = { traceparent: "00-a-b-01", tracestate: "x=1", "Nats-Msg-Id": "ignored" };
+    const headers = { traceparent: "00-a-b-01", tracestate: "x=1", "Nats-Msg-Id": id(10) };
     expect(hear({ ...trigger, headers }).trace).toEqual({ traceparent: "00-a-b-01", tracestate: "x=1" });
   });
 });
@@ -130,7 +136,8 @@ describe("gaps that the protocol fills", () => {
     const headers = { "Nats-Msg-Id": id(77) };
     const { envelope, warnings } = hear({ ...trigger, headers, body: without("metadata.message_id") });
     expect([envelope.metadata.message_id, warnings]).toEqual([id(77), []]);
-    expect(hear({ ...trigger, headers }).envelope.metadata.message_id).toBe(id(10));
+    const both = { "Nats-Msg-Id": id(10), "Troupe-Correlation-Id": run };
+    expect(hear({ ...trigger, headers: both }).envelope.metadata).toMatchObject(metadata);
   });
 
   test("P5: without a header it is a hash of subject and body", () => {
@@ -140,6 +147,14 @@ describe("gaps that the protocol fills", () => {
     // The first 16 bytes of the SHA-256 of subject, a zero byte and body, marked as version 8.
     expect(first).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
     expect(idOf({ ...trigger, body })).toBe(first);
+    for (const attempt of [1, 2, 3, 4, 5, 6, 7, 8]) {
+      const sent = put(body, "payload.context.attempt", attempt);
+      const text = `${trigger.subject}\0${JSON.stringify(sent)}`;
+      const digits = createHash("sha256").update(text).digest("hex").slice(0, 32).split("");
+      digits[12] = "8";
+      digits[16] = "89ab"[Number.parseInt(digits[16] ?? "", 16) % 4] ?? "";
+      expect(idOf({ ...trigger, body: sent }).replaceAll("-", "")).toBe(digits.join(""));
+    }
     expect(idOf({ ...trigger, body: put(body, "payload.context.attempt", 2) })).not.toBe(first);
     expect(idOf({ subject: `compozy.${run}.agent.commands.judge.trigger`, body })).not.toBe(first);
   });
@@ -169,6 +184,9 @@ describe("gaps that the protocol fills", () => {
     for (const path of ["metadata.message_id", "metadata.message_type", "workflow.id"]) {
       expect(fieldsOf(refusalOf(() => hear({ ...trigger, body: put(trigger.body, path, null) })))).toEqual([path]);
     }
+    expect(fieldsOf(refusalOf(() => hear({ ...execute, body: put(execute.body, "workflow.id") })))).toEqual([
+      "workflow.id",
+    ]);
     const ofNull = put(execute.body, "workflow.exec_id", null);
     expect(fieldsOf(refusalOf(() => hear({ ...execute, body: ofNull })))).toEqual(["workflow.exec_id"]);
   });
@@ -195,6 +213,11 @@ describe("gaps that the protocol fills", () => {
     ["AGENT_ERROR", undefined, "AGENT_ERROR", undefined],
     ["FAILURE", undefined, "INTERNAL_ERROR", undefined],
     ["FAILURE", "AGENT_RUNTIME_LOST", "AGENT_RUNTIME_LOST", undefined],
+    ["AGENT_ERROR", 404, "AGENT_ERROR", { cause_code: "404" }],
+    ["ERROR", false, "INTERNAL_ERROR", { cause_code: "false" }],
+    ["FAILURE", "", "INTERNAL_ERROR", { cause_code: "" }],
+    ["AGENT_ERROR", null, "AGENT_ERROR", undefined],
+    ["FAILURE", null, "INTERNAL_ERROR", undefined],
   ])("P5: a result of status %s with the code %s has the code %s", (status, given, code, details) => {
     const body = put(put(answer.body, "payload.result.error.code", given), "payload.status", status);
     const { envelope, warnings } = hear({ ...answer, body });
@@ -219,7 +242,7 @@ describe("gaps that the protocol fills", () => {
     });
   });
 
-  test("P5: an event's foreign code is not mapped, and neither is a code that is no text", () => {
+  test("P5: an event's foreign code is not mapped, and neither is a code that is a list or an object", () => {
     const event = {
       metadata,
       task: { id: "decide", exec_id: taskx },
@@ -232,7 +255,7 @@ describe("gaps that the protocol fills", () => {
     };
     const subject = `compozy.events.task.instance.${taskx}.waiting_timed_out`;
     expect(fieldsOf(refusalOf(() => hear({ subject, body: event })))).toEqual(["payload.result.error.code"]);
-    for (const code of [null, 7, {}, { toString: "x" }]) {
+    for (const code of [{}, { toString: "x" }, [], ["AGENT_ERROR"]]) {
       const body = put(answer.body, "payload.result.error.code", code);
       expect(fieldsOf(refusalOf(() => hear({ ...answer, body })))).toEqual(["payload.result.error.code"]);
     }

@@ -5,7 +5,9 @@ import type { Part } from "../part.ts";
 import { agentExecutionPart } from "./agent-execution.ts";
 import { agentDispatchPart } from "./agent-dispatch.ts";
 import { agentRuntimePart } from "./agent-runtime.ts";
+import { handlerRunPart } from "./handler-run.ts";
 import { taskAttemptPart } from "./task-attempt.ts";
+import { taskDispatchPart } from "./task-dispatch.ts";
 import { taskExecutionPart } from "./task-execution.ts";
 import { toolExecutionPart } from "./tool-execution.ts";
 import { workflowExecutionPart } from "./workflow-execution.ts";
@@ -14,9 +16,11 @@ import { workflowExecutionPart } from "./workflow-execution.ts";
 export const parts = [
   workflowExecutionPart,
   taskExecutionPart,
+  taskDispatchPart,
   taskAttemptPart,
   agentExecutionPart,
   toolExecutionPart,
   agentDispatchPart,
   agentRuntimePart,
+  handlerRunPart,
 ] as unknown as readonly Part<AnyStateMachine>[];

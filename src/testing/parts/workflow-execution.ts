@@ -5,7 +5,7 @@ import { type Graph, linear, openTasks } from "../../machines/plan.ts";
 import type { Wait } from "../../protocol/fields.ts";
 import type { Outcome } from "../../machines/speech.ts";
 import type { WorkflowContext } from "../../machines/workflow-actions.ts";
-import type { Order } from "../../machines/workflow-answers.ts";
+import type { Order } from "../../machines/answers.ts";
 import { workflowExecution } from "../../machines/workflow-execution.ts";
 import { idOf, type Line, type Part } from "../part.ts";
 
