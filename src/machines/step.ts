@@ -16,7 +16,9 @@
 //   S8. A life that went through JSON goes on as one that did not.
 //   S9. A live actor and the pure step say the same, in the same order.
 //
-// Relied on in XState 5.33.3, and nowhere but here:
+// A plain machine (no history, nothing invoked, no output) is run by interpreter.ts, any other by XState itself.
+//
+// Relied on in XState 5.33.3, and nowhere but here, in interpreter.ts and in moves.ts:
 //   - transition() and getInitialSnapshot() use no more of an actor scope than `scope` below has. The public pure
 //     functions build an actor on each call to get one: 2 to 3 times slower.
 //   - Every effect goes to scope.actionExecutor, in order, its parameters resolved; assign is not an effect.
@@ -26,6 +28,7 @@
 //   - snapshot._nodes holds the active states, StateNode.transitions the events each names, ignored ones included.
 
 import { StateMachine } from "xstate";
+import { interpreterOf } from "./interpreter.ts";
 import type { AnyActorScope, AnyMachineSnapshot, AnyStateMachine, EmittedFrom, EventFrom, EventObject } from "xstate";
 import type { ExecutableActionObject, InputFrom, SnapshotFrom, StateValue } from "xstate";
 
@@ -319,14 +322,16 @@ function makeRunner(machine: Chart) {
     },
   });
 
+  const fast = interpreterOf(machine, view, scope, stamped);
+
   return {
     /** Every event that some state of the chart names. */
     names,
     begin: (own: Gathered, input: unknown): Snapshot =>
-      within(own, () => methods.getInitialSnapshot.call(view, scope, input)),
+      within(own, () => (fast ? fast.begin(input) : methods.getInitialSnapshot.call(view, scope, input))),
     go(own: Gathered, snapshot: Snapshot, event: EventObject): Snapshot {
       if (snapshot.machine !== view) throw new Error("the life is of another machine");
-      return within(own, () => machine.transition(snapshot, event, scope));
+      return within(own, () => (fast ? fast.go(snapshot, event) : machine.transition(snapshot, event, scope)));
     },
     restore({ value, context, history, output, nodes: order }: Frozen): Snapshot {
       const kept = Object.entries(history).map(([id, ids]) => [id, ids.map(nodeOf)]);

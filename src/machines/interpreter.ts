@@ -1,0 +1,301 @@
+// Runs one macrostep of a machine as XState does, without working out again what its structure has decided.
+//
+//   event ──▶ select ──▶ move: exit, act, enter ──▶ until nothing is raised and no eventless transition fits
+//
+// XState computes the state value, the exits and the entries anew in each microstep, and a snapshot in each assign.
+// Here they are looked up. Guards, actions and their order are XState's own; live actors are held against it in the tests.
+
+import type { AnyActorScope, AnyMachineSnapshot, AnyStateMachine, EventObject } from "xstate";
+import {
+  type Configuration,
+  isPlain,
+  mapOf,
+  type Node,
+  type Transition,
+  type Tree,
+  withoutConflicts,
+} from "./moves.ts";
+
+type Snapshot = AnyMachineSnapshot;
+type Context = Record<string, unknown>;
+type Action = Node["entry"][number];
+type Args = { context: unknown; event: EventObject; self: unknown; system: unknown; spawn?: unknown };
+
+/** What XState calls a builtin: assign, emit, raise, cancel and enqueueActions have a way to be resolved. */
+type Builtin = {
+  type: string;
+  assignment?: unknown;
+  resolve: (
+    scope: AnyActorScope,
+    snapshot: unknown,
+    args: Args,
+    params: unknown,
+    action: unknown,
+    extra: { internalQueue: EventObject[] },
+  ) => [snapshot: { context: unknown }, params: unknown, actions: readonly Action[] | undefined];
+  execute?: unknown;
+};
+
+export type Interpreter = {
+  begin(input: unknown): Snapshot;
+  go(snapshot: Snapshot, event: EventObject): Snapshot;
+};
+
+const refuseSpawn = (): never => {
+  throw new Error("an actor is spawned: a machine may only emit and wait");
+};
+
+/**
+ * Nothing, if a machine is not plain enough. `stamped` is given every event that is made here; `view` is the machine
+ * that snapshots are of.
+ */
+export function interpreterOf(
+  machine: AnyStateMachine,
+  view: AnyStateMachine,
+  scope: AnyActorScope,
+  stamped: <Event extends EventObject>(event: Event) => Event,
+): Interpreter | undefined {
+  if (!isPlain(machine)) return undefined;
+  const { configuration, move } = mapOf(machine);
+  const { implementations, config } = machine as unknown as {
+    implementations: { actions: Record<string, unknown>; guards: Record<string, unknown> };
+    config: { context?: unknown };
+  };
+  const iterationsMax = (machine as { options?: { maxIterations?: number } }).options?.maxIterations ?? Infinity;
+  const { self, system } = scope;
+
+  // Of the macrostep under way.
+  type Run = { snapshot: Snapshot; context: unknown; place: Configuration; queue: EventObject[]; isOver: boolean };
+
+  const shape = (run: Run): Snapshot => {
+    const { snapshot, context, place } = run;
+    const status = run.isOver ? "done" : "active";
+
+    return {
+      ...snapshot,
+      status,
+      context,
+      _nodes: place.nodes,
+      value: place.value,
+      tags: place.tags,
+    } as Snapshot;
+  };
+
+  // ── guards ──
+
+  type Guard = Transition["guard"];
+  function passes(guard: Guard, run: Run, event: EventObject): boolean {
+    const args = { context: run.context, event };
+    const isInline = typeof guard === "function";
+    const named = guard as string | { type: string; params?: unknown };
+    const resolved = isInline ? guard : implementations.guards[typeof named === "string" ? named : named.type];
+    if (resolved === undefined) throw new Error(`guard '${nameOf(named)}' is not implemented`);
+    if (typeof resolved !== "function") return passes(resolved as Guard, run, event);
+    const given = isInline || typeof named === "string" ? undefined : named.params;
+    const params: unknown = typeof given === "function" ? given(args) : given;
+    if ("check" in resolved) {
+      const { check } = resolved as unknown as { check: (...all: unknown[]) => boolean };
+      return check({ ...run.snapshot, context: run.context, machine }, args, resolved);
+    }
+    return (resolved as (args: unknown, params: unknown) => boolean)(args, params);
+  }
+  const nameOf = (named: string | { type: string }): string => (typeof named === "string" ? named : named.type);
+
+  function firstOf(
+    candidates: readonly Transition[],
+    run: Run,
+    event: EventObject,
+    node: Node,
+  ): Transition | undefined {
+    for (const candidate of candidates) {
+      if (candidate.guard === undefined) return candidate;
+      try {
+        if (passes(candidate.guard, run, event)) return candidate;
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error);
+        const which = `guard in transition for event '${event.type}' in state node '${node.id}'`;
+        throw new Error(`Unable to evaluate ${which}:\n${message}`, { cause: error });
+      }
+    }
+    return undefined;
+  }
+
+  // ── which transitions ──
+
+  const none: readonly Transition[] = [];
+
+  function select({ node, children }: Tree, run: Run, event: EventObject): readonly Transition[] {
+    if (children.length === 1 && children[0]) {
+      const inner = select(children[0], run, event);
+      if (inner.length > 0) return inner;
+    } else if (children.length > 1) {
+      const inner = children.flatMap((child) => select(child, run, event));
+      if (inner.length > 0) return inner;
+    }
+    const candidates = node.transitions.get(event.type);
+    const chosen = candidates && firstOf(candidates as readonly Transition[], run, event, node);
+    return chosen ? [chosen] : none;
+  }
+
+  function selectEventless(run: Run, event: EventObject): readonly Transition[] {
+    if (!run.place.isRestless) return none;
+    const enabled = new Set<Transition>();
+    for (const leaf of run.place.leaves) {
+      for (let node: Node | undefined = leaf; node; node = node.parent) {
+        const chosen = node.always && firstOf(node.always as readonly Transition[], run, event, node);
+        if (!chosen) continue;
+        enabled.add(chosen);
+        break;
+      }
+    }
+    return withoutConflicts([...enabled], new Set(run.place.nodes));
+  }
+
+  // ── what is done ──
+
+  function act(actions: readonly Action[], run: Run, event: EventObject): void {
+    for (const action of actions) {
+      const isInline = typeof action === "function";
+      const named = action as string | { type: string; params?: unknown };
+      const resolved = isInline ? action : implementations.actions[nameOf(named)];
+      const args: Args = { context: run.context, event, self, system };
+      const given = isInline || typeof named === "string" ? undefined : named.params;
+      const params: unknown = typeof given === "function" ? given({ context: run.context, event }) : given;
+      if (!isBuiltin(resolved)) {
+        const type = isInline ? (action as { name: string }).name || "(anonymous)" : nameOf(named);
+        perform({ type, info: args, params, exec: resolved });
+      } else if (resolved.type === "xstate.assign") assign(resolved.assignment, run, args, params);
+      else resolve(resolved, run, event, args, params);
+    }
+  }
+  const isBuiltin = (resolved: unknown): resolved is Builtin => typeof resolved === "function" && "resolve" in resolved;
+  const perform = (action: unknown): void =>
+    scope.actionExecutor(action as Parameters<AnyActorScope["actionExecutor"]>[0]);
+
+  function assign(assignment: unknown, run: Run, args: Args, params: unknown): void {
+    const assigned = { ...args, spawn: refuseSpawn };
+    let update: Context = {};
+    if (typeof assignment === "function") update = assignment(assigned, params) as Context;
+    else {
+      for (const [field, value] of Object.entries(assignment as Context)) {
+        update[field] = typeof value === "function" ? (value(assigned, params) as unknown) : value;
+      }
+    }
+    run.context = Object.assign({}, run.context, update);
+  }
+
+  function resolve(builtin: Builtin, run: Run, event: EventObject, args: Args, params: unknown): void {
+    const seen = { ...run.snapshot, context: run.context, machine };
+    const [, resolvedParams, actions] = builtin.resolve(scope, seen, args, params, builtin, {
+      internalQueue: run.queue,
+    });
+    if (builtin.execute !== undefined) {
+      perform({ type: builtin.type, info: args, params: resolvedParams, exec: builtin.execute });
+    }
+    if (actions) act(actions, run, event);
+  }
+
+  // ── a step ──
+
+  /** Whether anything changed: states, or what is remembered. */
+  function take(transitions: readonly Transition[], run: Run, event: EventObject, isInitial = false): boolean {
+    const { context, place } = run;
+    const { exits, actions, entries, next, farewell } = move(place, transitions, isInitial);
+    act(exits, run, event);
+    act(actions, run, event);
+    for (const entry of entries) {
+      act(entry.actions, run, event);
+      for (const id of entry.done)
+        run.queue.push({ type: `xstate.done.state.${id}`, output: undefined } as EventObject);
+      if (entry.ends) run.isOver = true;
+    }
+    act(farewell, run, event);
+    run.place = next;
+    return run.context !== context || next !== place || run.isOver;
+  }
+
+  function settle(run: Run, event: EventObject): void {
+    let current = event;
+    let isEventlessDue = true;
+    for (let iterations = 1; !run.isOver; iterations++) {
+      if (iterations > iterationsMax) {
+        throw new Error(
+          `Infinite loop detected: more than ${iterationsMax} microsteps without reaching a stable state`,
+        );
+      }
+      let transitions: readonly Transition[] = isEventlessDue ? selectEventless(run, current) : none;
+      const isEventless = transitions.length > 0;
+      if (!isEventless) {
+        const raised = run.queue.shift();
+        if (!raised) return;
+        current = raised.type.startsWith("xstate.done.state.") ? stamped(raised) : raised;
+        transitions = withoutConflicts(select(run.place.tree, run, current), new Set(run.place.nodes));
+      }
+      const hasChanged: boolean = transitions.length > 0 && take(transitions, run, current);
+      // An eventless transition that changed nothing would be taken for ever.
+      isEventlessDue = hasChanged || !isEventless;
+    }
+  }
+
+  const { root } = machine;
+  const initial = {
+    target: initialOf(root),
+    source: root,
+    reenter: true,
+    actions: [],
+    eventType: null,
+    toJSON: null,
+  } as unknown as Transition;
+  const blank = machine.resolveState({ value: valueAt(root), context: {} } as never) as Snapshot;
+
+  return {
+    begin(input) {
+      const event = stamped({ type: "xstate.init", input } as EventObject & { input: unknown });
+      const start: Snapshot = { ...blank, machine: view, status: "active" } as Snapshot;
+      const run: Run = { snapshot: start, context: {}, place: configuration([root]), queue: [], isOver: false };
+      try {
+        const { context } = config;
+        if (typeof context === "function") {
+          run.context = { ...(context({ spawn: refuseSpawn, input: event.input, self }) as Context) };
+        } else if (context !== undefined) run.context = context;
+        take([initial], run, event, true);
+        settle(run, event);
+        return shape(run);
+      } catch (error) {
+        return { ...start, status: "error", error } as unknown as Snapshot;
+      }
+    },
+    go(snapshot, event) {
+      const place = configuration(snapshot._nodes);
+      const run: Run = { snapshot, context: snapshot.context, place, queue: [], isOver: false };
+      const transitions = place.names.has(event.type)
+        ? withoutConflicts(select(place.tree, run, event), new Set(place.nodes))
+        : none;
+      const hasChanged = transitions.length > 0 && take(transitions, run, event);
+      settle(run, event);
+      return hasChanged || run.context !== snapshot.context || run.place !== place || run.isOver
+        ? shape(run)
+        : snapshot;
+    },
+  };
+}
+
+const firstOf = ({ initial }: Node): readonly Node[] => (initial?.target ?? []) as readonly Node[];
+
+function initialOf(node: Node): Node[] {
+  const below =
+    node.type === "compound"
+      ? firstOf(node).flatMap(initialOf)
+      : node.type === "parallel"
+        ? Object.values(node.states).flatMap(initialOf)
+        : [];
+  return [node, ...below];
+}
+
+function valueAt(node: Node): unknown {
+  const entries = Object.values(node.states);
+  if (node.type === "parallel") return Object.fromEntries(entries.map((child) => [child.key, valueAt(child)]));
+  const [first] = firstOf(node);
+  if (!first) return {};
+  return first.type === "atomic" || first.type === "final" ? first.key : { [first.key]: valueAt(first) };
+}
