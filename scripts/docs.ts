@@ -9,15 +9,21 @@ import { charts } from "./docs/charts.ts";
 import type { Document } from "./docs/document.ts";
 import { errors } from "./docs/errors.ts";
 import { failures } from "./docs/failures.ts";
+import { flows } from "./docs/flows.ts";
 import { protocol } from "./docs/protocol.ts";
 import { schemas } from "./docs/schemas.ts";
 
-const generators: readonly (() => Document[])[] = [errors, protocol, schemas, asyncapi, charts, failures];
+type Generator = () => Document[] | Promise<Document[]>;
+const generators: readonly Generator[] = [errors, protocol, schemas, asyncapi, charts, failures, flows];
 
 const root = join(import.meta.dirname, "..");
 const top = "docs";
 
-export const documents = (): Document[] => generators.flatMap((generate) => generate());
+export async function documents(): Promise<Document[]> {
+  const written: Document[] = [];
+  for (const generate of generators) written.push(...(await generate()));
+  return written;
+}
 
 const textAt = (folder: string, path: string): string | undefined => {
   try {
@@ -63,7 +69,7 @@ export function write(folder: string, wanted: readonly Document[]): void {
 }
 
 if (import.meta.main) {
-  const wanted = documents();
+  const wanted = await documents();
   if (process.argv.includes("--check")) {
     const found = defects(root, wanted);
     for (const defect of found) console.error(defect);

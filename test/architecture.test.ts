@@ -14,12 +14,36 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   protocol: ["zod", "node:crypto"],
   machines: ["protocol", "xstate"],
   transport: ["protocol"],
-  store: ["protocol", "node:sqlite"],
+  store: ["protocol", "node:sqlite", "node:worker_threads", "node:zlib", "node:crypto", "node:fs", "node:path"],
   agents: ["protocol"],
   tools: ["protocol"],
-  actors: ["machines", "transport/transport", "store/store", "agents/agent", "tools/tool", "protocol"],
+  actors: [
+    "machines",
+    "transport/transport",
+    "store/store",
+    "agents/agent",
+    "tools/tool",
+    "protocol",
+    "xstate",
+    "node:crypto",
+    "node:path",
+    "node:url",
+    // The module of a handler is loaded by its name.
+    "?",
+  ],
   gateway: ["protocol", "store/store", "transport/transport"],
-  runtime: ["gateway", "actors", "machines", "transport", "store", "agents", "tools", "protocol"],
+  runtime: [
+    "gateway",
+    "actors",
+    "machines",
+    "transport",
+    "store",
+    "agents",
+    "tools",
+    "protocol",
+    "node:crypto",
+    "node:path",
+  ],
   testing: ["runtime", "gateway", "actors", "machines", "transport", "store", "agents", "tools", "protocol", "xstate"],
   cli: ["gateway/contract", "gateway/client", "runtime", "testing", "protocol", "version", "commander", "node:util"],
   index: ["runtime", "gateway", "actors", "machines", "transport", "store", "agents", "tools", "protocol", "version"],
@@ -81,7 +105,7 @@ describe("the code", () => {
   test("every package that src imports is a dependency, not a development dependency", () => {
     const packages = [...files].flatMap(([path, text]) =>
       importsOf(text)
-        .filter((specifier) => !/^(?:\.|node:)/.test(specifier))
+        .filter((specifier) => !/^(?:\.|node:|\?)/.test(specifier))
         .map((specifier) => targetOf(path, specifier)),
     );
     expect(Object.keys(manifest.dependencies)).toEqual(expect.arrayContaining(packages));

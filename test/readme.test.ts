@@ -38,7 +38,7 @@ function proofOf(command: string): Proof | undefined {
   // What it does to a machine cannot be done inside a test; .ci/run begins with the first and ends with the second.
   if (/^(?:npm ci|npm (?:install|i) troupe|git clone \S+|cd \S+)$/.test(command)) return "known";
   if (command === "npm start") return { command: "npm", args: ["start"] };
-  const script = /^npm (?:run )?([\w-]+)(?: -- .*)?$/.exec(command)?.[1];
+  const script = /^npm (?:run )?([\w:-]+)(?: -- .*)?$/.exec(command)?.[1];
   if (script !== undefined) return { script };
   const rest = /^(?:node bin\/troupe\.js|npx troupe|npx -p node@24 -p troupe troupe|troupe)(?: ([^|<>&;]*))?$/.exec(
     command,

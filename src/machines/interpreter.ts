@@ -3,7 +3,7 @@
 //   event ──▶ select ──▶ move: exit, act, enter ──▶ until nothing is raised and no eventless transition fits
 //
 // XState computes the state value, the exits and the entries anew in each microstep, and a snapshot in each assign.
-// Here they are looked up. Guards, actions and their order are XState's own; live actors are held against it in the tests.
+// Here they are looked up. Guards, actions and their order are XState's own: the tests hold live actors against it.
 
 import type { AnyActorScope, AnyMachineSnapshot, AnyStateMachine, EventObject } from "xstate";
 import {
@@ -40,6 +40,8 @@ export type Interpreter = {
   begin(input: unknown): Snapshot;
   go(snapshot: Snapshot, event: EventObject): Snapshot;
 };
+
+const allowed: ReadonlySet<string> = new Set(["xstate.emit", "xstate.raise", "xstate.cancel", "xstate.enqueueActions"]);
 
 const refuseSpawn = (): never => {
   throw new Error("an actor is spawned: a machine may only emit and wait");
@@ -185,7 +187,9 @@ export function interpreterOf(
   }
 
   function resolve(builtin: Builtin, run: Run, event: EventObject, args: Args, params: unknown): void {
-    const seen = { ...run.snapshot, context: run.context, machine };
+    // What a machine may do looks at no more of a snapshot; the rest is refused by whoever performs it.
+    const { context } = run;
+    const seen = allowed.has(builtin.type) ? { context, machine } : { ...run.snapshot, context, machine };
     const [, resolvedParams, actions] = builtin.resolve(scope, seen, args, params, builtin, {
       internalQueue: run.queue,
     });

@@ -136,14 +136,15 @@ export function mapOf(machine: AnyStateMachine) {
       isOver ||= ends;
       entries.push({ actions, done, ends });
     }
-    const nodes = [...active];
+    // XState leaves those of an ended machine as it ran their exits, the last first.
+    const nodes = isOver ? [...active].sort((a, b) => byOrder(b, a)) : [...active];
     const isSame = nodes.length === from.nodes.length && from.nodes.every((node) => active.has(node));
     return {
       exits: exited.flatMap(({ exit }) => exit),
       actions: transitions.flatMap(({ actions }) => actions),
       entries,
       next: isSame ? from : configuration(nodes),
-      farewell: isOver ? [...nodes].sort((a, b) => byOrder(b, a)).flatMap(({ exit }) => exit) : [],
+      farewell: isOver ? nodes.flatMap(({ exit }) => exit) : [],
     };
   }
 
@@ -189,7 +190,7 @@ function domainOf(transition: Transition): Node | undefined {
   return common ?? (reenter ? undefined : source.machine.root);
 }
 
-export function exitsOf(transitions: readonly Transition[], active: ReadonlySet<Node>): Node[] {
+function exitsOf(transitions: readonly Transition[], active: ReadonlySet<Node>): Node[] {
   const exited = new Set<Node>();
   for (const transition of transitions) {
     if (targetsOf(transition).length === 0) continue;

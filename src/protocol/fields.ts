@@ -76,7 +76,7 @@ const codes = Object.keys(errors) as [ErrorCode, ...ErrorCode[]];
 /** Any code of the table, warnings too. */
 export const code = z.enum(codes);
 /** A code that something can end with: a warning ends nothing. */
-export const errorCode = z.enum(codes.filter((one) => errors[one].http !== null) as [ErrorCode, ...ErrorCode[]]);
+const errorCode = z.enum(codes.filter((one) => errors[one].http !== null) as [ErrorCode, ...ErrorCode[]]);
 export const wireError = z.object({ message: text, code: errorCode, details: data.optional() });
 const foreignCode = z.string().regex(calleeCodePattern);
 

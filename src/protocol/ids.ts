@@ -5,7 +5,7 @@
 //
 // Invariants:
 //   D1. Ids from one minter only grow, also within a millisecond and when the clock steps back.
-//   D2. idAfter is a function of its arguments: same seed and number, same id.
+//   D2. idAfter is a function of its arguments: same seed and number, same id; idsAfter gives the same ones.
 //   D3. Whatever is minted is an execution id, and its time is the time it was given.
 
 import { TroupeError } from "./errors.ts";
@@ -33,6 +33,24 @@ export function idAfter(seed: string, n: number): string {
   const count = Number.parseInt(seed.slice(-countDigits), 16) + n;
   if (count >= 2 ** countBits) throw new TroupeError("INTERNAL_ERROR", `id counter of seed "${seed}" overflows`, { n });
   return seed.slice(0, -countDigits) + count.toString(16).padStart(countDigits, "0");
+}
+
+const halfBits = countBits / 2;
+const half = 2 ** halfBits;
+const threeDigits = Array.from({ length: 4096 }, (_, number) => number.toString(16).padStart(3, "0"));
+const sixDigits = (number: number): string => `${threeDigits[number >> 12]}${threeDigits[number & 4095]}`;
+
+/** The ids after a seed, as idAfter gives them one by one: quicker where many are asked for. */
+export function idsAfter(seed: string): (n: number) => string {
+  const start = seed.slice(0, -countDigits);
+  const upper = Number.parseInt(seed.slice(-countDigits, -countDigits / 2), 16);
+  const lower = Number.parseInt(seed.slice(-countDigits / 2), 16);
+  return (n) => {
+    const sum = lower + n;
+    const carried = upper + Math.floor(sum / half);
+    if (carried >= half) return idAfter(seed, n);
+    return start + sixDigits(carried) + sixDigits(sum % half);
+  };
 }
 
 /** A fresh seed for a time in epoch milliseconds; `random` gives numbers in [0, 1). */

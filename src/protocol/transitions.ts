@@ -63,6 +63,8 @@ export const transitions: readonly Row[] = [
   row("R2 R3", "event:AgentRuntimeDeregistered", "REGISTERED", "DEREGISTERED"),
 ];
 
+const rowsOf: ReadonlyMap<EventKey, readonly Row[]> = Map.groupBy(transitions, ({ event }) => event);
+
 /** What is recorded of one execution. */
 export type Recording = { readonly status: string; readonly attempt: number; readonly seen: readonly string[] };
 export type Disposition = "applied" | "duplicate" | "late" | "illegal";
@@ -86,7 +88,7 @@ export function record(view: Recording, event: Recorded): { disposition: Disposi
   const unmoved = { ...view, seen };
   if (attempt < view.attempt) return { disposition: "late", view: unmoved };
   // The status decides where an event has two rows: an agent's result may be good or bad.
-  const row = transitions.find(({ event: type, to }) => type === event.type && (to === unborn || to === event.status));
+  const row = rowsOf.get(event.type)?.find(({ to }) => to === unborn || to === event.status);
   if (row && mayFollow(view, row, attempt)) {
     return { disposition: "applied", view: { status: row.to, attempt, seen } };
   }

@@ -6,7 +6,9 @@ import { parse } from "yaml";
 import { catalogue, isKey } from "../../src/protocol/catalogue.ts";
 import type { Line } from "../../src/testing/stage.ts";
 
-type Expected = {
+export type Expected = {
+  /** Of a subject only the placeholders are open. */
+  subject: string;
   kind: string;
   type: string;
   by: string;
@@ -17,7 +19,14 @@ type Expected = {
   optional?: boolean;
   group?: string;
 };
-export type Flow = { id: string; title: string; scope: string[]; messages: Expected[] };
+export type Flow = {
+  id: string;
+  title: string;
+  given: string;
+  scope: string[];
+  messages: Expected[];
+  then: Readonly<Record<string, string>>;
+};
 
 export const flows = parse(readFileSync(join(import.meta.dirname, "../flows.yaml"), "utf8")) as Flow[];
 

@@ -10,7 +10,7 @@ import { keys } from "../../src/protocol/catalogue.ts";
 import { errors } from "../../src/protocol/errors.ts";
 import { root } from "../kit/tree.ts";
 
-const published = documents();
+const published = await documents();
 const textOf = (path: string): string => published.find((document) => document.path === path)?.text ?? "";
 const folder = mkdtempSync(join(tmpdir(), "troupe-documents-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -20,8 +20,8 @@ describe("the documents", () => {
     expect(defects(root, published)).toEqual([]);
   });
 
-  test("they come out the same every time", () => {
-    expect(documents()).toEqual(published);
+  test("they come out the same every time", async () => {
+    expect(await documents()).toEqual(published);
   });
 
   test("a missing, a stale and a surplus one are each named, and written or removed", () => {

@@ -1,0 +1,67 @@
+// The agent dispatcher: finds a runtime for each agent execution, relays its order and cancel, watches that it lives.
+
+import { agentDispatch } from "../machines/agent-dispatch.ts";
+import { answerEnded, answerUnknown } from "../machines/answers.ts";
+import type { Cue } from "../machines/cues.ts";
+import type { Message } from "../protocol/catalogue.ts";
+import type { Status } from "../protocol/statuses.ts";
+import { as, type Component, type Ear, execIdIn } from "./component.ts";
+import { placeAt } from "./state-manager.ts";
+import type { World } from "./world.ts";
+
+const dispatchAt = (execId: string): string => `dispatch/${execId}`;
+
+type RuntimeWord = Parameters<World["registry"]["hear"]>[0];
+const toRegistry: Ear = ({ world }, { word }) => world.registry.hear(as<RuntimeWord>(word));
+
+const toDispatch: Ear = (host, { word }) => {
+  if (word.tool === undefined) host.tell(dispatchAt(word.agent?.exec_id ?? ""), word);
+};
+
+export const agentDispatcher: Component = {
+  role: "agent-dispatcher",
+  code: "AD",
+  group: "agent-dispatcher",
+  hears: {
+    "command:TriggerAgent": (host, { word }) => {
+      const order = as<Message<"command:TriggerAgent">>(word);
+      const address = dispatchAt(order.agent.exec_id);
+      // The same order twice: it is under way.
+      if (!host.actor(address)) host.enter(address, agentDispatch, "AD", { order });
+    },
+    "command:AgentCancel": (host, { word }) => {
+      const command = as<Message<"command:AgentCancel">>(word);
+      const { exec_id } = command.agent;
+      if (host.tell(dispatchAt(exec_id), word)) return;
+      const known = host.run.executions.get(placeAt("agent", exec_id, command.task?.exec_id));
+      host.say("AD", known ? answerEnded(known.status as Status<"agent">, command) : answerUnknown(command));
+    },
+    "result:CommandAck": (host, { word, by }) => {
+      if (by !== "AD" && word.agent) host.tell(dispatchAt(word.agent.exec_id), word);
+    },
+    "event:AgentExecutionStarted": toDispatch,
+    "event:AgentExecutionResult": toDispatch,
+    "event:AgentExecutionFailed": toDispatch,
+    "event:AgentExecutionCanceled": toDispatch,
+
+    "event:AgentRuntimeRegistered": toRegistry,
+    "progress:AgentRuntimeHeartbeat": toRegistry,
+    "event:AgentRuntimeDeregistered": (host, heard) => {
+      if (heard.by !== "AD") toRegistry(host, heard);
+    },
+
+    "cue:ChooseRuntime": (host, { word, from }) => {
+      const { agent, except } = as<Cue<"cue:ChooseRuntime">>(word);
+      const { registry } = host.world;
+      const choice = host.ask(() => registry.choose(agent, except));
+      const place = { run: host.run.id, address: from };
+      if (choice.is === "none") return void host.tell(from, { type: "cue:NoRuntime" });
+      if (choice.is === "busy") {
+        registry.wait(agent, execIdIn(from), place);
+        return void host.tell(from, { type: "cue:AllBusy" });
+      }
+      registry.take(choice.runtime.exec_id, execIdIn(from), place);
+      host.tell(from, { type: "cue:RuntimeChosen", runtime: choice.runtime });
+    },
+  },
+};

@@ -1,0 +1,65 @@
+// What a handler returned or threw, as data: whatever it is, it can be recorded and sent.
+
+import { asData } from "../machines/speech.ts";
+import { calleeCodePattern, fromUnknown, TroupeError } from "../protocol/errors.ts";
+import type { Data } from "../protocol/fields.ts";
+
+/** An error in a message is for people to read: more than this nobody does. */
+const messageCharsMax = 4_096;
+const detailsCharsMax = 65_536;
+
+export type Thrown = { message: string; code?: string; details?: Data };
+
+/** The output as JSON at once: what is recorded is what was returned, whatever the handler does to it later. */
+export function outputOf(returned: unknown, bytesMax: number): Data {
+  const output = contentOf(asData(returned), bytesMax, "the output");
+  return asData(output);
+}
+
+/** A value as JSON within its size; what has no JSON, such as a function, is nothing. */
+export function contentOf(value: unknown, bytesMax: number, what: string): unknown {
+  const text: string | undefined = JSON.stringify(value);
+  if (text === undefined) return {};
+  const bytes = Buffer.byteLength(text);
+  if (bytes <= bytesMax) return JSON.parse(text) as unknown;
+  throw new TroupeError("PAYLOAD_TOO_LARGE", `${what} has ${bytes} bytes, at most ${bytesMax} are allowed`, {
+    limit: "payloadBytes",
+    max: bytesMax,
+    bytes,
+  });
+}
+
+/** Anything can be thrown, and may throw itself when it is looked at. */
+export function thrownOf(thrown: unknown): Thrown {
+  const text = fromUnknown(thrown).message;
+  const message = text.length > messageCharsMax ? `${text.slice(0, messageCharsMax)}…` : text;
+  const code = fieldOf(thrown, "code");
+  const details = detailsOf(fieldOf(thrown, "details"));
+  return {
+    message: message.toWellFormed(),
+    ...(typeof code === "string" && calleeCodePattern.test(code) && { code }),
+    ...(details && { details }),
+  };
+}
+
+function fieldOf(thrown: unknown, name: "code" | "details"): unknown {
+  try {
+    return (Object(thrown) as Record<string, unknown>)[name];
+  } catch {
+    // A getter that throws has nothing to say.
+    return undefined;
+  }
+}
+
+/** Details that are no JSON object, or too many, are left out: the failure is told without them. */
+function detailsOf(details: unknown): Data | undefined {
+  if (typeof details !== "object" || details === null || Array.isArray(details)) return undefined;
+  try {
+    const text: string | undefined = JSON.stringify(details);
+    if (text === undefined || text.length > detailsCharsMax) return undefined;
+    const data: unknown = JSON.parse(text);
+    return typeof data === "object" && data !== null && !Array.isArray(data) ? (data as Data) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,269 @@
+// The functions of agents and tools at work: begun after the disk knows of them, told to stop, and answered for.
+//
+// Invariants:
+//   F1. A handler is begun only while its chart runs; one that was canceled before is not begun.
+//   F2. Whatever a handler returns or throws becomes one cue, and what it does after that is dropped.
+//   F3. Its signal is aborted when its run is canceled, over its time, or stopped with the process.
+
+import type { AgentDefinition, AgentHandler, Log } from "../agents/agent.ts";
+import type { Outcome } from "../machines/speech.ts";
+import type { Message } from "../protocol/catalogue.ts";
+import type { Component as Code } from "../protocol/entry.ts";
+import { TroupeError } from "../protocol/errors.ts";
+import { isDefinitionId } from "../protocol/ids.ts";
+import { checkedBy, type ToolDefinition, type ToolHandler } from "../tools/tool.ts";
+import { execIdIn, type Word } from "./component.ts";
+import type { Actor } from "./run.ts";
+import type { Clock } from "./clock.ts";
+import { contentOf, outputOf, thrownOf } from "./handler-outcome.ts";
+import type { Input } from "./react.ts";
+
+export type Handlers = ReturnType<typeof newHandlers>;
+
+type Kind = "agent" | "tool";
+type Order = Message<"command:AgentRuntimeExecute"> | Message<"command:ToolExecute">;
+type Work = {
+  kind: Kind;
+  run: string;
+  address: string;
+  controller: AbortController;
+  thought: boolean;
+  calls: Map<string, { resolve: (value: unknown) => void; reject: (error: unknown) => void }>;
+  called: number;
+};
+
+export type Means = {
+  clock: Clock;
+  payloadBytes: number;
+  agents: ReadonlyMap<string, AgentDefinition>;
+  tools: ReadonlyMap<string, ToolDefinition>;
+  /** The handler itself; those that are modules are loaded before anything begins. */
+  handlerOf(definition: AgentDefinition | ToolDefinition): AgentHandler | ToolHandler;
+  actor(run: string, address: string): Actor | undefined;
+  correlationId(run: string): string;
+  send(run: string, input: Input): void;
+  /** News that is not recorded. */
+  publish(run: string, by: Code, word: Word): void;
+  id(): string;
+  log: (fields: Readonly<Record<string, unknown>>) => Log;
+};
+
+export function newHandlers(means: Means) {
+  const works = new Map<string, Work>();
+  const callers = new Map<string, Work>();
+  /** Promised a place, and begun once the disk knows of it. */
+  const due = new Map<string, { kind: Kind; run: string }>();
+  const counts = { agent: 0, tool: 0 };
+
+  function begin(work: Work, order: Order): unknown {
+    const { kind, run } = work;
+    const { id, exec_id } =
+      kind === "agent"
+        ? (order as Message<"command:AgentRuntimeExecute">).agent
+        : (order as Message<"command:ToolExecute">).tool;
+    const definition = means[kind === "agent" ? "agents" : "tools"].get(id);
+    if (!definition)
+      throw new TroupeError(kind === "agent" ? "AGENT_NOT_FOUND" : "TOOL_NOT_FOUND", `there is no ${kind} '${id}'`);
+    const { attempt, input, timeout_config } = order.payload.context;
+    const timeoutMs = timeout_config.timeout_duration_ms;
+    const context = {
+      signal: work.controller.signal,
+      attempt,
+      idempotencyKey: keyOf(order, exec_id),
+      deadline: timeoutMs > 0 ? new Date(means.clock.now() + timeoutMs) : null,
+      execId: exec_id,
+      correlationId: means.correlationId(run),
+      log: means.log({ [kind]: id, exec_id, attempt }),
+      step: (step: unknown) => progress(work, order, "Step", { step: contentOf(step, means.payloadBytes, "the step") }),
+      ...(kind === "agent" && {
+        thinking: (text: string) => {
+          work.thought = true;
+          progress(work, order, "Thinking", { text: String(text) });
+        },
+        token: (text: string) => progress(work, order, "Token", { text: String(text) }),
+        tool: (toolId: string, toolInput: unknown) => {
+          // Whoever watches sees an agent think before it acts, whether it says what or not.
+          if (!work.thought) progress(work, order, "Thinking", { text: "thinking" });
+          work.thought = true;
+          return callTool(work, toolId, toolInput);
+        },
+      }),
+    };
+    return (means.handlerOf(definition) as AgentHandler)(input, context as Parameters<AgentHandler>[1]);
+  }
+
+  /** The same whenever the same attempt is run again; of a tool that an agent called, by the place of the call. */
+  const keyOf = (order: Order, execId: string): string => {
+    const caller = order.type === "command:ToolExecute" ? order.agent : undefined;
+    const of = order.task?.exec_id ?? execId;
+    return `${of}:${order.payload.context.attempt}${caller ? `:${callKeys.get(execId) ?? execId}` : ""}`;
+  };
+  const callKeys = new Map<string, string>();
+
+  let news = 0;
+  function progress(work: Work, order: Order, kind: "Thinking" | "Token" | "Step", context: object): void {
+    if (works.get(work.address) !== work) return;
+    const isAgent = order.type === "command:AgentRuntimeExecute";
+    const { workflow, task } = order;
+    const own = isAgent ? { agent: order.agent } : { tool: order.tool };
+    news += 1;
+    const payload = { context: { attempt: order.payload.context.attempt, seq: news, ...context } };
+    const type = `progress:${isAgent ? "Agent" : "Tool"}${kind}`;
+    means.publish(work.run, isAgent ? "AR" : "XE", {
+      type,
+      ...(workflow && { workflow }),
+      ...(task && { task }),
+      ...own,
+      payload,
+    } as Word);
+  }
+
+  function callTool(work: Work, id: string, input: unknown): Promise<unknown> {
+    if (works.get(work.address) !== work || work.controller.signal.aborted) {
+      return Promise.reject(new TroupeError("TOOL_CANCELED", `tool '${id}' is not called: the agent has ended`));
+    }
+    let content: unknown;
+    try {
+      if (!isDefinitionId(String(id))) throw new TroupeError("TOOL_NOT_FOUND", `'${String(id)}' is no id of a tool`);
+      content = contentOf(input ?? {}, means.payloadBytes, `the input of tool '${id}'`);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const exec_id = means.id();
+    work.called += 1;
+    callKeys.set(exec_id, String(work.called));
+    return new Promise((resolve, reject) => {
+      work.calls.set(exec_id, { resolve, reject });
+      callers.set(exec_id, work);
+      const cue = { type: "cue:Call", kind: "tool", id, exec_id, input: content };
+      means.send(work.run, { on: "said", address: work.address, cue: cue as unknown as Word });
+    });
+  }
+
+  function settle(work: Work, cue: Word): void {
+    // The chart may have ended without it, or the handler begun anew.
+    if (works.get(work.address) !== work) return;
+    forget(work);
+    means.send(work.run, { on: "cue", address: work.address, cue });
+  }
+  function forget(work: Work): void {
+    works.delete(work.address);
+    counts[work.kind] -= 1;
+    for (const [exec_id, { reject }] of work.calls) {
+      callers.delete(exec_id);
+      callKeys.delete(exec_id);
+      reject(new TroupeError("TOOL_CANCELED", "the agent that called has ended"));
+    }
+    work.calls.clear();
+  }
+
+  function dismiss(work: Work, reason: string): void {
+    forget(work);
+    work.controller.abort(new TroupeError(canceledCodes[work.kind], reason));
+  }
+
+  function returned(work: Work, order: Order, output: unknown): void {
+    const exec_id = execIdIn(work.address);
+    const { thought } = work;
+    try {
+      if (order.type === "command:ToolExecute") {
+        const { errors } = checkedBy(means.tools.get(order.tool.id)?.output, output);
+        if (errors)
+          throw new TroupeError("TOOL_OUTPUT_INVALID", `the output of tool '${order.tool.id}' is wrong`, { errors });
+      }
+      const data = outputOf(output, means.payloadBytes);
+      settle(work, { type: "cue:Returned", exec_id, output: data, thought } as unknown as Word);
+    } catch (error) {
+      threw(work, error);
+    }
+  }
+  function threw(work: Work, thrown: unknown): void {
+    const error = thrownOf(thrown);
+    const { thought } = work;
+    settle(work, { type: "cue:Threw", exec_id: execIdIn(work.address), error, thought } as unknown as Word);
+  }
+
+  return {
+    /** How many are at work, or about to be. */
+    running: (kind: Kind): number => counts[kind],
+    /** A place among them, from now until it has ended. */
+    reserve(kind: Kind, run: string, address: string): void {
+      if (due.has(address) || works.has(address)) return;
+      due.set(address, { kind, run });
+      counts[kind] += 1;
+    },
+    /** Its chart has ended: what has not begun will not. */
+    release(address: string): void {
+      const place = due.get(address);
+      if (place && due.delete(address)) counts[place.kind] -= 1;
+    },
+    /** Begins the handler of a chart, unless it has ended meanwhile. */
+    perform(run: string, address: string): void {
+      const actor = means.actor(run, address);
+      if (actor?.life.snapshot.value !== "running" || works.has(address)) return;
+      const { order } = (actor.life as { snapshot: { context: unknown } } satisfies { snapshot: unknown }).snapshot
+        .context as { order: Order };
+      const kind = order.type === "command:ToolExecute" ? "tool" : "agent";
+      const work: Work = {
+        kind,
+        run,
+        address,
+        controller: new AbortController(),
+        thought: false,
+        calls: new Map(),
+        called: 0,
+      };
+      works.set(address, work);
+      if (!due.delete(address)) counts[kind] += 1;
+      try {
+        const given = begin(work, order);
+        if (isPromise(given)) {
+          Promise.resolve(given).then(
+            (output: unknown) => returned(work, order, output),
+            (error: unknown) => threw(work, error),
+          );
+        } else returned(work, order, given);
+      } catch (error) {
+        threw(work, error);
+      }
+    },
+    abort(run: string, address: string, cause: string, reason: string): void {
+      const work = works.get(address);
+      if (work) return work.controller.abort(new TroupeError(canceledCodes[work.kind], reason || cause, { cause }));
+      // It was canceled before the disk knew that it should begin: nothing will ever answer for it but this.
+      if (means.actor(run, address)?.life.snapshot.value !== "canceling") return;
+      const error = { message: "the handler was canceled before it began" };
+      const cue = { type: "cue:Threw", exec_id: execIdIn(address), error, thought: true } as unknown as Word;
+      means.send(run, { on: "cue", address, cue });
+    },
+    /** A run is no more: whatever works for it is told to stop, and not listened to. */
+    abandon(run: string, reason: string): void {
+      for (const [address, place] of due) if (place.run === run && due.delete(address)) counts[place.kind] -= 1;
+      for (const work of works.values()) if (work.run === run) dismiss(work, reason);
+    },
+    /** A tool that an agent called has ended. */
+    called(execId: string, result: Outcome): void {
+      const work = callers.get(execId);
+      const call = work?.calls.get(execId);
+      if (!work || !call) return;
+      callers.delete(execId);
+      callKeys.delete(execId);
+      work.calls.delete(execId);
+      if ("output" in result) return call.resolve(result.output);
+      const { code, message, details } = result.error;
+      const cause = details?.["cause_code"];
+      const error = new TroupeError(code, message, details ?? {});
+      call.reject(typeof cause === "string" ? Object.assign(error, { code: cause }) : error);
+    },
+    /** Aborts all; what they answer after that is dropped. */
+    stop(reason: string): void {
+      for (const work of works.values()) dismiss(work, reason);
+    },
+    isIdle: (): boolean => works.size === 0,
+  };
+}
+
+const canceledCodes = { agent: "AGENT_CANCELED", tool: "TOOL_CANCELED" } as const;
+
+const isPromise = (value: unknown): value is PromiseLike<unknown> =>
+  typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";

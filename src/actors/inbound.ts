@@ -1,0 +1,186 @@
+// What comes over the transport: bytes become an input of their run, news, or a refusal.
+//
+//   delivery ─▶ parse ─▶ for which run? ─▶ system.take            acknowledged once its effect is on disk
+//                 └─▶ refused: answered, logged, counted, dead letter
+//
+// Invariants:
+//   I1. Bytes reach a run only as a message of the catalogue.
+//   I2. The same message twice has one effect; if it asks for an answer, it is answered the same again.
+//   I3. A command about an execution that nobody knows is answered EXECUTION_NOT_FOUND.
+//   I4. Over the limit of inputs, or while the disk cannot take more, a command is put off, and no other message is.
+//   I5. A delivery is acknowledged after its effect is on disk, and never before.
+
+import { answerUnknown } from "../machines/answers.ts";
+import { silence } from "../machines/step.ts";
+import type { Delivery } from "../transport/transport.ts";
+import { entryOf, type Key, kindOf } from "../protocol/catalogue.ts";
+import { components as names, type Component as Code } from "../protocol/entry.ts";
+import type { Metadata } from "../protocol/envelope.ts";
+import { TroupeError } from "../protocol/errors.ts";
+import type { Bounds } from "../protocol/json.ts";
+import { parse, type Parsed, replySubject } from "../protocol/parse.ts";
+import type { SubjectCodec } from "../protocol/subjects.ts";
+import { lastToken, newAddressee } from "./addressee.ts";
+import type { Word } from "./component.ts";
+import { fromHeader, heardByHeader, type Outbound } from "./outbound.ts";
+import type { Refuser } from "./refuser.ts";
+import type { Asked, Requests } from "./requests.ts";
+import type { Listening } from "./subscriptions.ts";
+import type { System, SystemParts } from "./system.ts";
+import type { World } from "./world.ts";
+
+export type InboundParts = {
+  id: string;
+  isWire: boolean;
+  system: System;
+  world: World;
+  subjects: SubjectCodec;
+  bounds: Bounds;
+  requests: Requests;
+  outbound: Outbound;
+  refuser: Refuser;
+  now: () => number;
+  /** Does something once all that was appended so far is on disk. */
+  onceKept: (act: () => void) => void;
+  /** Why nothing more can be taken, if so. */
+  trouble: () => TroupeError | null;
+  /** What is heard and not recorded. */
+  news: (news: { run: string; by: Code; word: Word }) => void;
+  /** A dispatcher does not know the runtime of this process. */
+  onForgotten: () => void;
+  report: SystemParts["report"];
+};
+
+/** Commands about an execution that must be there, and who answers if it is not. */
+const aboutKnown: { readonly [key in Key]?: Code } = {
+  "command:WorkflowPause": "WO",
+  "command:WorkflowResume": "WO",
+  "command:WorkflowCancel": "WO",
+  "command:WorkflowSignal": "WO",
+  "command:TaskResume": "WO",
+  "command:TaskCancel": "WO",
+  "command:AgentCancel": "AD",
+};
+
+export function newInbound(parts: InboundParts) {
+  const { system, world, requests, outbound, refuser, report } = parts;
+  const addressee = newAddressee(system, requests);
+  const counts = { received: 0 };
+
+  function receive(listening: Listening, delivery: Delivery): void {
+    const { code, group } = listening;
+    const { subject, headers, status } = delivery;
+    counts.received += 1;
+    if (status === 503) return unanswered(requests.asked(subject) ?? requests.asked(lastToken(subject)));
+    const taken = headers[heardByHeader]?.split(",") ?? [];
+    if (group !== undefined && taken.includes(code)) return delivery.ack?.();
+    const parsed = readBy(parts, listening, delivery);
+    if (parsed) take(code, delivery, parsed);
+  }
+
+  function unanswered(asked: Asked | undefined): void {
+    if (!asked || asked.from === "") return;
+    system.take(asked.run, { on: "cue", address: asked.from, cue: { type: "cue:NoResponder" } });
+  }
+
+  function take(code: Code, delivery: Delivery, parsed: Parsed): void {
+    const { key, envelope, warnings } = parsed;
+    const { metadata, ...content } = envelope as { metadata: Metadata } & Record<string, unknown>;
+    const word = { type: key, ...content } as unknown as Word;
+    const by = speakerOf(key, metadata.source_component);
+    if (warnings.length > 0) report("warn", "old words were used", { code: "DEPRECATED_ALIAS", key, warnings });
+    if (kindOf(key) === "command") {
+      if (isAnswered(metadata.message_id)) return delivery.ack?.();
+      const trouble = parts.trouble();
+      if (trouble) return refuser.putOff(code, delivery, trouble);
+      const reply = replySubject(parsed, delivery.reply);
+      requests.take(metadata.message_id, { reply, warnings });
+      if (reply !== undefined && key !== "command:AgentRuntimeExecute") {
+        word["payload"] = { ...Object(word["payload"]), reply_to_subject: reply };
+      }
+    }
+    if (key === "progress:AgentRuntimeHeartbeat") return hearBeat(parts, word, metadata);
+    if (kindOf(key) === "progress" && key !== "progress:TaskStep") {
+      const run = addressee.runOf(word, key);
+      return run === undefined ? undefined : parts.news({ run, by, word });
+    }
+    const isOwn = key === "event:AgentRuntimeDeregistered" && word.agent_runtime?.exec_id === world.runtime?.exec_id;
+    if (isOwn && by === "AD") parts.onForgotten();
+    enter(delivery, parsed, word, by, metadata);
+  }
+
+  /** A command that came before is answered as it was then, as long as that is known. */
+  function isAnswered(messageId: string): boolean {
+    const answer = requests.answered(messageId);
+    if (answer) outbound.repeat(answer);
+    return answer !== undefined;
+  }
+
+  function enter(delivery: Delivery, parsed: Parsed, given: Word, by: Code, metadata: Metadata): void {
+    const { key, trace } = parsed;
+    const { run, word, cause, from } = addressee.of(delivery, parsed, given, metadata);
+    const owner = aboutKnown[key];
+    if (owner !== undefined && world.here.has(owner) && (run === undefined || !addressee.isKnown(run))) {
+      const answer = answerUnknown(word as unknown as Parameters<typeof answerUnknown>[0]) as unknown as Word;
+      const said = { id: system.id(), by: owner, word: answer, cause: metadata.message_id };
+      // Who asked for no answer is given none.
+      if (answer !== silence) outbound.say(said, metadata.correlation_id, parts.now());
+      return delivery.ack?.();
+    }
+    if (run === undefined) {
+      report("warn", "a message is for nobody here", { key, message: metadata.message_id });
+      return delivery.ack?.();
+    }
+    requests.keepTrace(run, trace);
+    // On a wire, what this process said itself comes back: it stands in the log already.
+    const told = parts.isWire && delivery.headers[fromHeader] === parts.id;
+    const { message_id: id, correlation_id: correlationId } = metadata;
+    system.take(run, { on: "message", told, foreign: true, correlationId, word, by, from: "", run: from, id, cause });
+    if (delivery.ack) parts.onceKept(delivery.ack);
+  }
+
+  return { receive, counts };
+}
+
+/** The message, if it is one for this listener; else it is refused, by whoever it is for. */
+function readBy({ subjects, bounds, refuser }: InboundParts, listening: Listening, delivery: Delivery) {
+  const { code, takes, refuses } = listening;
+  const { subject, headers, bytes } = delivery;
+  let key: Key | undefined;
+  try {
+    key = subjects.parse(subject).address?.key;
+  } catch (error) {
+    return void (refuses === "all" && refuser.refuse(code, delivery, error));
+  }
+  if (key !== undefined && !takes(key)) return undefined;
+  try {
+    return parse(subject, headers, bytes, { subjects, bounds });
+  } catch (error) {
+    return void (refuses !== "nothing" && refuser.refuse(code, delivery, error));
+  }
+}
+
+/** A beat moves the registry. Whom the registry does not know, it tells so: a runtime that lives registers again. */
+function hearBeat({ system, world, outbound, now }: InboundParts, word: Word, { correlation_id }: Metadata): void {
+  const { id = "unknown", exec_id } = word.agent_runtime ?? { exec_id: "" };
+  const { registry } = world;
+  if (registry.isKnown(exec_id)) return registry.hear(word as unknown as Parameters<typeof registry.hear>[0]);
+  const told = {
+    type: "event:AgentRuntimeDeregistered",
+    agent_runtime: { id, exec_id },
+    payload: { status: "DEREGISTERED", result: null, context: { reason: "lease_expired" } },
+  };
+  const speech = { id: system.id(), by: "AD" as const, word: told as unknown as Word, cause: null };
+  outbound.say(speech, correlation_id, now(), true);
+}
+
+const codeOf = new Map(Object.entries(names).map(([code, name]) => [name as string, code as Code]));
+
+/** Who says it: as the sender says, if such a one may say it. */
+function speakerOf(key: Key, source: string): Code {
+  const { by } = entryOf(key);
+  const code = codeOf.get(source.split(":", 1).join());
+  if (code !== undefined && (by.includes(code) || by.includes("any"))) return code;
+  const [first] = by;
+  return first === undefined || first === "any" ? "MON" : first;
+}

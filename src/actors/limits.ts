@@ -1,0 +1,111 @@
+// Every limit of the engine, once: its name, its default, and what happens when it is reached.
+
+import { TroupeError } from "../protocol/errors.ts";
+import { nearest } from "../protocol/nearest.ts";
+import { clip, type FieldError } from "../protocol/refusal.ts";
+
+type Row = { readonly default: number; readonly least?: number; readonly behaviour: string };
+
+export const limits = {
+  concurrency: {
+    default: 10_000,
+    behaviour: "workflow executions in flight, waiting ones included; one more waits in line, unless it is a child",
+  },
+  mailbox: {
+    default: 10_000,
+    behaviour: "inputs that wait to be taken in; one more is refused with RATE_LIMITED, or put off by the transport",
+  },
+  agents: {
+    default: 1_000,
+    behaviour: "agents at work at once; one more waits until one of them has ended, or until its own time is over",
+  },
+  tools: {
+    default: 1_000,
+    behaviour: "tools at work at once; one more fails with TOOL_DISPATCH_FAILED, reason all_busy",
+  },
+  payloadBytes: {
+    default: 1_048_576,
+    behaviour: "bytes of one input, output or signal; a larger one is refused with PAYLOAD_TOO_LARGE",
+  },
+  stepsMax: {
+    default: 1_000,
+    behaviour: "executions of one task within one run; one more fails the workflow with STEP_LIMIT",
+  },
+  tasksMax: {
+    default: 1_000,
+    behaviour: "tasks of one workflow definition; one with more is refused with DEFINITION_INVALID",
+  },
+  fanOutMax: {
+    default: 1_000,
+    behaviour: "branches of one task; a definition with more is refused with DEFINITION_INVALID",
+  },
+  depthMax: {
+    default: 16,
+    behaviour: "how deep workflows call workflows; one deeper fails with VALIDATION_FAILED",
+  },
+  labelsMax: {
+    default: 10,
+    least: 0,
+    behaviour: "labels of one execution; a start with more is refused with VALIDATION_FAILED",
+  },
+  historyPage: {
+    default: 500,
+    behaviour: "rows of one answer to a query; the rest is on the next page",
+  },
+  subscriptionsMax: {
+    default: 100_000,
+    behaviour: "subscriptions of this process; one more is refused with RATE_LIMITED",
+  },
+  deliveriesMax: {
+    default: 10_000,
+    behaviour: "deliveries that wait at one subscription; the newest is dropped, counted and reported as RATE_LIMITED",
+  },
+  cascadeMax: {
+    default: 10_000,
+    behaviour: "words that one input may lead to within its run; a run that says more fails with INTERNAL_ERROR",
+  },
+  awakeMax: {
+    default: 2_000,
+    behaviour: "runs in memory; the one that has waited longest is put to sleep for the next, if any only waits",
+  },
+  idleBeforeSleepMs: {
+    default: 60_000,
+    least: 0,
+    behaviour: "how long a run may wait in memory; after that it is put to sleep until it hears something",
+  },
+  retentionMs: {
+    default: 7 * 24 * 60 * 60_000,
+    least: 0,
+    behaviour: "how long an ended run is kept; after that it is forgotten",
+  },
+} as const satisfies Record<string, Row>;
+
+export type LimitName = keyof typeof limits;
+export type Limits = { readonly [name in LimitName]: number };
+
+const names = Object.keys(limits) as LimitName[];
+const isName = (name: string): name is LimitName => Object.hasOwn(limits, name);
+
+/** The defaults, with what is given in their place; refuses names that are none and values that cannot be. */
+export function withLimits(given: Partial<Limits> = {}): Limits {
+  const set = Object.entries(given).filter(([, value]) => value !== undefined);
+  const wrong = set.flatMap(([name, value]) => defectsOf(name, value));
+  if (wrong.length > 0) {
+    const says = wrong.map(({ field, message }) => `${field} ${message}`).join("; ");
+    throw new TroupeError("VALIDATION_FAILED", `these limits cannot be: ${says}`, { errors: wrong });
+  }
+  const defaults = Object.fromEntries(names.map((name) => [name, limits[name].default]));
+  return Object.freeze({ ...defaults, ...Object.fromEntries(set) }) as Limits;
+}
+
+function defectsOf(name: string, value: unknown): FieldError[] {
+  const field = `limits.${clip(name)}`;
+  if (!isName(name)) {
+    const meant = nearest(name, names);
+    const hint = meant === undefined ? `there are ${names.join(", ")}` : `did you mean "${meant}"?`;
+    return [{ field, message: `is no limit; ${hint}` }];
+  }
+  const { least = 1 }: Row = limits[name];
+  const fits = Number.isSafeInteger(value) && Number(value) >= least;
+  return fits ? [] : [{ field, message: `must be a whole number, ${least} or more` }];
+}

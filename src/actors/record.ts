@@ -1,0 +1,112 @@
+// What the log keeps of a reaction, and how it is read again: for a replay, and for people.
+
+import type { Component as Code } from "../protocol/entry.ts";
+import { components } from "../protocol/entry.ts";
+import { idAfter } from "../protocol/ids.ts";
+import { nameOf as messageName, isKey } from "../protocol/catalogue.ts";
+import type { LogRecord } from "../store/store.ts";
+import type { Word } from "./component.ts";
+import type { Input, Reaction } from "./react.ts";
+
+/** The version of what stands in a body. */
+const version = 1;
+
+type Body = {
+  v: number;
+  /** Seed of the stamp. */
+  s: string;
+  /** Correlation id. */
+  c: string;
+  i: Input;
+  /** How the message that came was recorded, if it moved nothing. */
+  d?: string;
+  /** What the world answered. */
+  a?: unknown[];
+  /** Who said what, because of which message, and how it was recorded if it moved nothing. */
+  m: [by: Code, word: Word, cause: string | null, disposition?: string][];
+};
+
+export type Replayed = { input: Input; seed: string; correlationId: string; answers: unknown[]; said: string };
+
+/** What is written down of what was said; the message that came stands with the input. */
+export function saidOf({ said }: Reaction, input: Input): Body["m"] {
+  const own = input.on === "message" && !input.told ? said.slice(1) : said;
+  return own
+    .filter(({ fleeting }) => fleeting !== true)
+    .map(({ by, word, cause, disposition }) =>
+      disposition === undefined ? [by, word, cause] : [by, word, cause, disposition],
+    );
+}
+
+export function bodyOf(input: Input, seed: string, correlationId: string, reaction: Reaction): string {
+  const own = input.on === "message" && !input.told;
+  const body: Body = {
+    v: version,
+    s: seed,
+    c: correlationId,
+    i: input,
+    ...(own && reaction.said[0]?.disposition !== undefined && { d: reaction.said[0].disposition }),
+    ...(reaction.answers.length > 0 && { a: reaction.answers }),
+    m: saidOf(reaction, input),
+  };
+  return JSON.stringify(body);
+}
+
+function readBody(text: string): Body {
+  const body = JSON.parse(text) as Body;
+  if (body.v === version) return body;
+  throw new Error(`a record of version ${body.v} cannot be read, only of version ${version}`);
+}
+
+export function replayOf({ body }: LogRecord): Replayed {
+  const { s, c, i, a, m } = readBody(body);
+  return { input: i, seed: s, correlationId: c, answers: a ?? [], said: JSON.stringify(m) };
+}
+
+/** A line of the journal: a message as it was recorded. */
+export type JournalLine = {
+  line: number;
+  seq: number;
+  run: string;
+  disposition: string;
+  type: string;
+  envelope: { metadata: Record<string, string> } & Record<string, unknown>;
+};
+
+export function journalOf(record: LogRecord): JournalLine[] {
+  const { s, c, i, d, m } = readBody(record.body);
+  const own = i.on === "message" && !i.told && !i.word.type.startsWith("progress:") ? i : undefined;
+  const came: Body["m"][number] | undefined = own && [own.by, own.word, own.cause?.id ?? null];
+  if (d !== undefined) came?.push(d);
+  return [...(came ? [came] : []), ...m].map(([by, word, cause, disposition], index) => {
+    const id = own && index === 0 ? own.id : idAfter(s, index + 1);
+    return {
+      line: record.line + index,
+      seq: record.seq,
+      run: record.run,
+      disposition: disposition ?? "applied",
+      type: word.type,
+      envelope: envelopeOf({ id, by, word, cause }, c, record.at),
+    };
+  });
+}
+
+/** A message as it travels. */
+export function envelopeOf(
+  { id, by, word, cause }: { id: string; by: Code; word: Word; cause: string | null },
+  correlationId: string,
+  at: number,
+): JournalLine["envelope"] {
+  const { type, to: _to, ...content } = word;
+  return {
+    metadata: {
+      message_id: id,
+      message_type: isKey(type) ? messageName(type) : type,
+      correlation_id: correlationId,
+      ...(cause !== null && { causation_id: cause }),
+      event_timestamp: new Date(at).toISOString(),
+      source_component: components[by],
+    },
+    ...content,
+  };
+}

@@ -1,0 +1,50 @@
+// A run made again from its newest checkpoint and the records after it, held against what the log says.
+//
+// Invariants:
+//   Z1. What a replay says is what the log says, or the replay throws.
+//   Z2. A replay changes nothing but the run that it makes.
+
+import type { Store } from "../store/store.ts";
+import { type Ears, nameOf, react } from "./react.ts";
+import { replayOf, saidOf } from "./record.ts";
+import { newRun, type Run, thawRun } from "./run.ts";
+import type { World } from "./world.ts";
+
+/** The world as a replay sees it: it answers nothing anew, and takes no notice. */
+export const inertWorld = (world: World): World => ({
+  ...world,
+  ended: () => undefined,
+  slots: { ...world.slots, release: () => undefined },
+  registry: {
+    ...world.registry,
+    take: () => undefined,
+    wait: () => undefined,
+    release: () => undefined,
+    hear: () => undefined,
+  },
+});
+
+export function replay(inert: World, ears: Ears, id: string, loaded: NonNullable<ReturnType<Store["load"]>>): Run {
+  const { checkpoint, tail } = loaded;
+  const first = tail[0] && replayOf(tail[0]);
+  const run = checkpoint ? thawRun(id, checkpoint.seq, checkpoint.body) : newRun(id, first?.correlationId ?? id);
+  checkDefinition(inert, run);
+  for (const record of tail) {
+    const { input, seed, answers, said } = replayOf(record);
+    const reaction = react(inert, ears, run, input, { at: record.at, seed }, answers);
+    checkDefinition(inert, run);
+    const again = JSON.stringify(saidOf(reaction, input));
+    if (again !== said) throw new Error(`record ${record.seq}: the replay of '${nameOf(input)}' says something else`);
+    run.seq = record.seq;
+    run.heardAt = record.at;
+  }
+  return run;
+}
+
+/** What a run does is written in its definition: without that it waits until it is there again. */
+function checkDefinition({ definitions }: World, { facts }: Run): void {
+  const { definition } = facts;
+  if (definition === null || definitions.byHash(definition.hash)) return;
+  const { id, hash } = definition;
+  throw new Error(`workflow '${id}' is not defined as it was when the run began (${hash}): define it so again`);
+}

@@ -1,0 +1,51 @@
+// What this process asked over the transport, and what it was asked: by that, answers find who waits for them.
+//
+// It is in memory, and bounded: after a restart, or past the bound, an answer is found by the ids in it, or its command
+// runs into the time that every chart has for it.
+
+import type { Trace } from "../protocol/envelope.ts";
+import type { Warning } from "../protocol/fields.ts";
+import type { Word } from "./component.ts";
+
+/** A command that left: the chart that said it, and what it was about. */
+export type Asked = { run: string; from: string; id: string; about: Partial<Word> };
+/** A command that came: where its acknowledgment goes if the chart does not say, and which old words it used. */
+export type Asking = { reply: string | undefined; warnings: readonly Warning[] };
+/** An answer as it left. */
+export type Answer = { subject: string; bytes: Uint8Array; headers: Readonly<Record<string, string>> };
+
+const keptMax = 20_000;
+
+export type Requests = ReturnType<typeof newRequests>;
+
+export function newRequests() {
+  const asked = new Map<string, Asked>();
+  const asking = new Map<string, Asking>();
+  const answered = new Map<string, Answer>();
+  const traces = new Map<string, Trace>();
+  return {
+    /** The context of a trace goes on with whatever its run says. */
+    keepTrace(run: string, trace: Trace): void {
+      if (trace.traceparent !== undefined) keep(traces, run, trace);
+    },
+    traceOf: (run: string): Trace => traces.get(run) ?? {},
+    /** A command leaves; it is found by its id, by where its answer goes, and by whom it is for. */
+    ask(names: readonly (string | undefined)[], request: Asked): void {
+      for (const name of names) if (name !== undefined && name !== "") keep(asked, name, request);
+    },
+    asked: (name: string | undefined): Asked | undefined => (name === undefined ? undefined : asked.get(name)),
+    /** A command comes. */
+    take: (id: string, request: Asking): void => keep(asking, id, request),
+    asking: (id: string | null): Asking | undefined => (id === null ? undefined : asking.get(id)),
+    /** The command was answered; whoever sends it again is answered the same. */
+    answer: (id: string, answer: Answer): void => keep(answered, id, answer),
+    answered: (id: string): Answer | undefined => answered.get(id),
+  };
+}
+
+function keep<T>(map: Map<string, T>, key: string, value: T): void {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size <= keptMax) return;
+  for (const oldest of map.keys()) return void map.delete(oldest);
+}

@@ -1,0 +1,301 @@
+// The runs of this process: which are in memory, which sleep on disk with an alarm, which are parked.
+//
+//   begun ─▶ awake ──idle, or no room──▶ asleep ──timer, message, question──▶ awake ──ended──▶ gone
+//              └── cannot be replayed ──▶ parked
+//
+// Invariants:
+//   B1. A run is in memory once, whoever wakes it.
+//   B2. A run falls asleep only when all of it is on disk and nobody outside holds on to it.
+//   B3. What a run holds outside itself, it holds again when it wakes.
+
+import type { Timer } from "../machines/step.ts";
+import { fromUnknown } from "../protocol/errors.ts";
+import type { RunState, Store } from "../store/store.ts";
+import type { Clock } from "./clock.ts";
+import type { Heard, Word } from "./component.ts";
+import type { Ears, Input } from "./react.ts";
+import { inertWorld, replay } from "./replay.ts";
+import { dueOf, freezeRun, isBusy, newRun, type Run } from "./run.ts";
+import type { World } from "./world.ts";
+
+export type Means = {
+  store: Store;
+  clock: Clock;
+  world: World;
+  ears: Ears;
+  report: (level: "info" | "warn" | "error", message: string, fields: Readonly<Record<string, unknown>>) => void;
+  /** An input, at once. */
+  take: (run: string, input: Input) => void;
+  /** An input, when what is under way is done. */
+  post: (letter: { run: string; input: Input }) => void;
+  isCommitted: (seq: number) => boolean;
+  isStopped: () => boolean;
+};
+
+type Loaded = NonNullable<ReturnType<Store["load"]>>;
+
+const sweepMs = 10_000;
+
+export function openResidents({ store, clock, world, ears, report, take, post, isCommitted, isStopped }: Means) {
+  const awake = new Map<string, Run>();
+  /** The alarms of runs that are not in memory. */
+  const asleep = new Map<string, () => void>();
+  const parked = new Map<string, string>();
+  /** Which run an execution belongs to, as long as it is in memory. */
+  const homes = new Map<string, string>();
+  const inert = inertWorld(world);
+
+  function keep(run: Run): void {
+    awake.set(run.id, run);
+    for (const execId of run.executions.keys()) homes.set(execId, run.id);
+    asleep.get(run.id)?.();
+    asleep.delete(run.id);
+  }
+  function drop(run: Run): void {
+    awake.delete(run.id);
+    for (const execId of run.executions.keys()) homes.delete(execId);
+    run.cancelAlarm?.();
+    run.cancelAlarm = null;
+  }
+  function setAlarm(run: Run): void {
+    const dueAt = dueOf(run);
+    if (dueAt === run.dueAt && run.cancelAlarm !== null) return;
+    run.cancelAlarm?.();
+    run.dueAt = dueAt;
+    run.cancelAlarm = dueAt === Infinity ? null : clock.alarm(dueAt, () => ring(run.id));
+  }
+
+  /** Everything due in a run fires, the earliest first; each may cancel others. */
+  function ring(id: string): void {
+    if (isStopped()) return;
+    for (;;) {
+      const run = awake.get(id) ?? wake(id);
+      const next = run && earliestOf(run);
+      if (!run || !next) return;
+      if (next.timer.dueAt > clock.now()) return setAlarm(run);
+      // Set anew by what comes of it.
+      run.cancelAlarm?.();
+      run.cancelAlarm = null;
+      take(id, { on: "timer", address: next.address, timer: next.timer });
+    }
+  }
+
+  /** Brings a run back into memory; nothing if it is not known, has ended, or cannot be replayed. */
+  function wake(id: string): Run | undefined {
+    // An alarm may have been first: a second copy, from the disk, would be behind it.
+    const here = awake.get(id);
+    if (here) return here;
+    if (parked.has(id)) return undefined;
+    try {
+      const loaded = store.load(id);
+      if (!loaded || loaded.state.state === "ended") return undefined;
+      const run = replay(inert, ears, id, loaded);
+      keep(run);
+      resume(run);
+      setAlarm(run);
+      return run;
+    } catch (error) {
+      park(id, fromUnknown(error).message);
+      return undefined;
+    }
+  }
+
+  /** What a run holds outside itself it holds again; handlers that were at work begin anew. */
+  function resume(run: Run): void {
+    for (const [address, { machine, life }] of Array.from(run.actors)) {
+      const { value, context } = life.snapshot as { value: unknown; context: Record<string, unknown> };
+      if (machine.id === "agentDispatch") {
+        const { runtime, order } = context as {
+          runtime: { exec_id: string } | null;
+          order: { agent: { id: string; exec_id: string } };
+        };
+        const place = { run: run.id, address };
+        if (runtime) world.registry.take(runtime.exec_id, order.agent.exec_id, place);
+        else if (value === "queued" && world.registry.hasRoom(order.agent.id)) {
+          // Before its patience ends, which may have been while nobody was here.
+          const cue = { type: "cue:RuntimeFree" } as unknown as Word;
+          post({ run: run.id, input: { on: "cue", address, cue } });
+        } else if (value === "queued") world.registry.wait(order.agent.id, order.agent.exec_id, place);
+      }
+      if (machine.id !== "handlerRun" || isStopped()) continue;
+      if (value === "running") later(run.id, address);
+      else post({ run: run.id, input: { on: "cue", address, cue: gone(address) } });
+    }
+  }
+  const gone = (address: string): Word =>
+    ({
+      type: "cue:Threw",
+      exec_id: address.slice(address.indexOf("/") + 1),
+      error: { message: "the process ended while the handler was told to stop" },
+      thought: true,
+    }) as unknown as Word;
+  /** What an agent had called before a crash ends; then it begins anew. */
+  function later(id: string, address: string): void {
+    const run = awake.get(id);
+    for (const [callAddress, { reportsTo, by }] of run?.actors ?? []) {
+      if (reportsTo !== address || by !== "AR") continue;
+      const cue = { type: "cue:EndCall", exec_id: "", cause: "caller_lost", reason: "the agent begins anew" };
+      post({ run: id, input: { on: "cue", address: callAddress, cue: cue as unknown as Word } });
+    }
+    again.push({ run: id, address });
+  }
+  const again: { run: string; address: string }[] = [];
+
+  function park(id: string, reason: string): void {
+    parked.set(id, reason);
+    const run = awake.get(id);
+    if (run) drop(run);
+    asleep.get(id)?.();
+    asleep.delete(id);
+    report("error", "a run is parked", { run: id, reason });
+    store.append({ records: [], runs: [{ run: id, dueAt: null, state: "parked", at: clock.now() }], rows: [] });
+  }
+
+  /** Lets go of runs that only wait. */
+  function sleep(run: Run): boolean {
+    if (!isCommitted(run.seq) || run.actors.size === 0 || isBusy(run) || isHeld(run)) return false;
+    if (run.kept < run.seq) {
+      const checkpoint = { run: run.id, seq: run.seq, body: freezeRun(run) };
+      store.append({ records: [], runs: [], rows: [], checkpoints: [checkpoint] });
+    }
+    const { dueAt } = run;
+    drop(run);
+    const { id } = run;
+    asleep.set(id, dueAt === Infinity ? nothing : clock.alarm(dueAt, () => ring(id)));
+    return true;
+  }
+  /** Somebody outside the run has to be able to reach it at once. */
+  const isHeld = ({ actors }: Run): boolean => {
+    for (const { machine } of actors.values()) if (machine.id === "agentDispatch") return true;
+    return false;
+  };
+
+  let cancelSweep = (): void => undefined;
+  function sweep(): void {
+    const until = clock.now() - world.limits.idleBeforeSleepMs;
+    for (const run of Array.from(awake.values())) if (run.heardAt <= until) sleep(run);
+    cancelSweep = clock.alarm(clock.now() + sweepMs, sweep);
+  }
+  let roomMadeAt = 0;
+  function makeRoom(reactions: number): void {
+    if (isStopped() || awake.size <= world.limits.awakeMax) return;
+    // As many as may have come since, and some more, for some cannot sleep: work for the work there was.
+    let left = 2 * (reactions - roomMadeAt) + 64;
+    roomMadeAt = reactions;
+    for (const run of awake.values()) {
+      // Whoever cannot sleep goes to the end of the line: the next are looked at the next time.
+      if (!sleep(run)) {
+        awake.delete(run.id);
+        awake.set(run.id, run);
+      }
+      left -= 1;
+      if (left === 0 || awake.size <= world.limits.awakeMax) return;
+    }
+  }
+
+  /** A run begins with the command that creates it. One that has ended is looked at once more, to answer. */
+  function begun(id: string, input: Input, isNew = false): Run | undefined {
+    if (input.on !== "message" || parked.has(id)) return undefined;
+    const loaded = isNew ? undefined : store.load(id);
+    if (loaded?.state.state === "ended") return reopened(id, loaded);
+    const { word } = input;
+    const isCarrying = carrying.has(word.type) || (!ears.records && scheduling.has(word.type));
+    const isCarried = input.foreign === true && isCarrying;
+    if (!creating.has(word.type) && !isCarried) return undefined;
+    const run = newRun(id, input.correlationId ?? correlationOf(input) ?? id);
+    awake.set(id, run);
+    return run;
+  }
+  function reopened(id: string, loaded: Loaded): Run | undefined {
+    try {
+      const run = replay(inert, ears, id, loaded);
+      awake.set(id, run);
+      return run;
+    } catch (error) {
+      report("error", "an ended run cannot be read", { run: id, reason: fromUnknown(error).message });
+      return undefined;
+    }
+  }
+  const correlationOf = ({ run }: Heard): string | undefined => awake.get(run)?.correlationId;
+
+  return {
+    get: (id: string): Run | undefined => awake.get(id),
+    wake,
+    begun,
+    drop,
+    setAlarm,
+    park,
+    sweep,
+    makeRoom,
+    /** A run made again from these records alone, beside the one that is here; throws if they contradict themselves. */
+    again: (id: string, loaded: Loaded): Run => replay(inert, ears, id, loaded),
+    live: (execId: string, run: string): void => void homes.set(execId, run),
+    homeOf: (execId: string): string | undefined => homes.get(execId) ?? store.runOf(execId),
+    /** Handlers that have to begin anew, since last asked. */
+    restarts: () => again.splice(0),
+    /** All that have not ended, each with its alarm: gives those needed at once, and those that were parked. */
+    settle(): { live: number; busy: string[]; broken: string[] } {
+      const busy: string[] = [];
+      const broken: string[] = [];
+      let live = 0;
+      for (const { run, dueAt, state } of store.live()) {
+        live += 1;
+        if (state === "parked") broken.push(run);
+        else if (state === "busy") busy.push(run);
+        asleep.set(run, dueAt === null || state === "parked" ? nothing : clock.alarm(dueAt, () => ring(run)));
+      }
+      return { live, busy, broken };
+    },
+    /** Leaves a checkpoint of all that is open. */
+    close(): void {
+      cancelSweep();
+      for (const cancel of asleep.values()) cancel();
+      const checkpoints = [];
+      for (const run of awake.values()) {
+        run.cancelAlarm?.();
+        const isKept = run.actors.size === 0 || run.kept >= run.seq;
+        if (!isKept) checkpoints.push({ run: run.id, seq: run.seq, body: freezeRun(run) });
+      }
+      if (checkpoints.length > 0) store.append({ records: [], runs: [], rows: [], checkpoints });
+    },
+    counts: () => ({ awake: awake.size, asleep: asleep.size, parked: parked.size }),
+    parked: (): ReadonlyMap<string, string> => parked,
+  };
+}
+
+const nothing = (): void => undefined;
+
+const creating: ReadonlySet<string> = new Set([
+  "command:WorkflowExecute",
+  "command:TaskTrigger",
+  "event:AgentRuntimeRegistered",
+]);
+
+/** From elsewhere they bring all that is needed to do what they ask, where the run itself lives in another process. */
+const carrying: ReadonlySet<string> = new Set([
+  "command:TaskExecute",
+  "command:TriggerAgent",
+  "command:ToolExecute",
+  "command:AgentRuntimeExecute",
+  "command:AgentRuntimeCancel",
+]);
+/** Likewise for a dispatcher of tasks; beside an orchestrator it serves that one alone. */
+const scheduling: ReadonlySet<string> = new Set([
+  "event:TaskScheduled",
+  "event:TaskRetryScheduled",
+  "event:TaskWaitingEnded",
+]);
+
+/** What must be known of a run without reading it. */
+export function stateOf(run: Run, at: number): RunState {
+  const state = run.actors.size === 0 ? "ended" : isBusy(run) ? "busy" : "waiting";
+  return { run: run.id, dueAt: run.dueAt === Infinity ? null : run.dueAt, state, at };
+}
+
+function earliestOf({ actors }: Run): { address: string; timer: Timer } | undefined {
+  let first: { address: string; timer: Timer } | undefined;
+  for (const [address, { life }] of actors) {
+    for (const timer of life.timers) if (!first || timer.dueAt < first.timer.dueAt) first = { address, timer };
+  }
+  return first;
+}

@@ -1,0 +1,297 @@
+// The actor system: takes inputs, lets runs react, appends what came of it, and lets out what is on disk.
+//
+//   take(run, input) ─▶ react ─▶ record ─▶ store.append          memory may run ahead of the disk
+//                                              │ committed
+//                        handlers, listeners, answers ◀┘          what leaves the process may not
+//
+// Invariants:
+//   Y1. What one input led to, in this run and in others, is one unit of the log.
+//   Y2. An effect happens after everything up to its own record is on disk, in the order of the log.
+//   Y3. A step that throws ends its run with INTERNAL_ERROR, and no other; one whose end throws too is parked.
+//   Y4. A replay that says something else than the log parks its run, and no other.
+//   Y5. A due timer fires once, in the order of the times; one of a state that was left does nothing.
+//   Y6. A run that only waits may leave memory, and is the same when it comes back.
+
+import type { Stamp } from "../machines/step.ts";
+import type { Component as Code } from "../protocol/entry.ts";
+import { fromUnknown } from "../protocol/errors.ts";
+import { minter } from "../protocol/ids.ts";
+import type { Key as OnceKey, LogRecord, RunState, Store, Unit } from "../store/store.ts";
+import type { Clock } from "./clock.ts";
+import type { Word } from "./component.ts";
+import { type Ears, idsPerReaction, type Input, type Reaction, react, type Said } from "./react.ts";
+import { bodyOf } from "./record.ts";
+import { openResidents, stateOf } from "./residents.ts";
+import type { Run } from "./run.ts";
+import { rowOf } from "./state-manager.ts";
+import type { World } from "./world.ts";
+
+/** Something that is on disk: what a run said in one go. */
+export type Committed = {
+  run: string;
+  correlationId: string;
+  seq: number;
+  line: number;
+  at: number;
+  said: readonly Said[];
+};
+
+export type SystemParts = {
+  store: Store;
+  clock: Clock;
+  random: () => number;
+  world: World;
+  ears: Ears;
+  report: (level: "info" | "warn" | "error", message: string, fields: Readonly<Record<string, unknown>>) => void;
+};
+
+export type System = ReturnType<typeof openSystem>;
+
+/** `isNew`: nobody can know of the run yet. */
+type Letter = { run: string; input: Input; key?: OnceKey; isNew?: boolean };
+type Waiting = { seq: number; effects: Reaction["effects"]; committed: Committed };
+type OpenUnit = {
+  records: LogRecord[];
+  runs: Map<string, RunState>;
+  rows: Unit["rows"][number][];
+  keys: OnceKey[];
+  waiting: Waiting[];
+};
+
+export function openSystem({ store, clock, random, world, ears, report }: SystemParts) {
+  const ids = minter(random);
+  const mailbox: Letter[] = [];
+  const outbox: Waiting[] = [];
+  const listeners = new Set<(committed: Committed) => void>();
+  const counts = { unheard: 0, collapsed: 0, reactions: 0 };
+  let { seq: newest, line: newestLine } = store.opened();
+  let committedSeq = newest;
+  let sent = 0;
+  let isReacting = false;
+  let isStopped = false;
+
+  const residents = openResidents({
+    store,
+    clock,
+    world,
+    ears,
+    report,
+    take,
+    post: (letter) => void mailbox.push(letter),
+    isCommitted: (seq) => seq <= committedSeq,
+    isStopped: () => isStopped,
+  });
+
+  const stamp = (): Stamp => {
+    const at = clock.now();
+    return { at, seed: ids.seed(at, idsPerReaction) };
+  };
+
+  // ── an input ──
+
+  function take(run: string, input: Input, more: Pick<Letter, "key" | "isNew"> = {}): void {
+    if (isStopped) return;
+    mailbox.push({ run, input, ...more });
+    if (!isReacting) drain();
+  }
+
+  function drain(): void {
+    isReacting = true;
+    let first = 0;
+    try {
+      for (; first < mailbox.length; first++) {
+        const letter = mailbox[first] as Letter;
+        const keys = letter.key ? [letter.key] : [];
+        const unit: OpenUnit = { records: [], runs: new Map(), rows: [], keys, waiting: [] };
+        const queue = [letter];
+        for (let place = 0; place < queue.length; place++) {
+          for (const { run: to, heard } of reactTo(queue[place] as Letter, unit)) {
+            // A run orders a child by an id that it has just minted.
+            const isNew = heard.word.type === "command:WorkflowExecute";
+            queue.push({ run: to, input: { on: "message", told: true, ...heard }, isNew });
+          }
+        }
+        append(unit);
+      }
+    } finally {
+      mailbox.splice(0, first + 1);
+      isReacting = false;
+    }
+    for (const { run, address } of residents.restarts()) world.handlers.perform(run, address);
+  }
+
+  function append({ records, runs, rows, keys: once, waiting }: OpenUnit): void {
+    if (records.length === 0) return;
+    outbox.push(...waiting);
+    store.append({ records, runs: [...runs.values()], rows, ...(once.length > 0 && { keys: once }) });
+  }
+
+  function reactTo({ run: id, input, isNew }: Letter, unit: OpenUnit): Reaction["forwards"] {
+    const run = residents.get(id) ?? (isNew ? undefined : residents.wake(id)) ?? residents.begun(id, input, isNew);
+    if (!run) {
+      counts.unheard += 1;
+      return [];
+    }
+    const taken = stamp();
+    const [heard, reaction] = reactionOf(run, input, taken);
+    if (!reaction) return [];
+    counts.reactions += 1;
+    counts.unheard += reaction.unheard;
+    run.heardAt = taken.at;
+    // Nothing came of it: nothing is to be known of it after a crash.
+    if (!reaction.moved && reaction.said.length === 0 && reaction.forwards.length === 0) {
+      if (run.actors.size === 0 && run.seq <= committedSeq) residents.drop(run);
+      return [];
+    }
+    note(run, heard, taken, reaction, unit);
+    return reaction.forwards;
+  }
+
+  /** What comes of an input; a run that cannot take it ends. */
+  function reactionOf(run: Run, input: Input, taken: Stamp): [Input, Reaction | undefined] {
+    try {
+      return [input, react(world, ears, run, input, taken)];
+    } catch (error) {
+      const { message, details } = fromUnknown(error);
+      counts.collapsed += 1;
+      report("error", "a step failed: its run ends", { run: run.id, message });
+      const order = run.seq === 0 && input.on === "message" ? { order: input } : {};
+      const collapse: Input = { on: "collapse", error: { code: "INTERNAL_ERROR", message, details }, ...order };
+      try {
+        return [collapse, react(world, ears, run, collapse, taken)];
+      } catch (second) {
+        residents.park(run.id, fromUnknown(second).message);
+        return [collapse, undefined];
+      }
+    }
+  }
+
+  function note(run: Run, input: Input, { at, seed }: Stamp, reaction: Reaction, unit: OpenUnit): void {
+    newest += 1;
+    const body = bodyOf(input, seed, run.correlationId, reaction);
+    const { lines } = reaction;
+    const record: LogRecord = { seq: newest, run: run.id, at, line: newestLine + 1, lines, body };
+    newestLine += lines;
+    run.seq = newest;
+    unit.records.push(record);
+    for (const execId of reaction.changed) {
+      const execution = run.executions.get(execId);
+      if (!execution) continue;
+      residents.live(execution.execId, run.id);
+      unit.rows.push(rowOf(run, execution));
+    }
+    residents.setAlarm(run);
+    unit.runs.set(run.id, stateOf(run, at));
+    const committed = {
+      run: run.id,
+      correlationId: run.correlationId,
+      seq: newest,
+      line: record.line,
+      at,
+      said: reaction.said,
+    };
+    unit.waiting.push({ seq: newest, effects: reaction.effects, committed });
+  }
+
+  // ── the disk ──
+
+  function tell(listener: (committed: Committed) => void, committed: Committed): void {
+    try {
+      listener(committed);
+    } catch (error) {
+      report("error", "a listener failed", { run: committed.run, message: fromUnknown(error).message });
+    }
+  }
+
+  store.onCommitted((seq) => {
+    committedSeq = seq;
+    while (sent < outbox.length) {
+      const { seq: at, effects, committed } = outbox[sent] as Waiting;
+      if (at > seq) break;
+      sent += 1;
+      for (const listener of listeners) tell(listener, committed);
+      // After them: what a handler says at once is heard behind the message that began it.
+      for (const effect of effects) effect();
+      const run = residents.get(committed.run);
+      if (run && run.seq === at && run.actors.size === 0) residents.drop(run);
+    }
+    if (sent > 1_024 || sent === outbox.length) {
+      outbox.splice(0, sent);
+      sent = 0;
+    }
+    residents.makeRoom(counts.reactions);
+  });
+
+  return {
+    take,
+    /** A message from outside any run, as its sender says it. */
+    tell(
+      run: string,
+      by: Code,
+      word: Word,
+      { id, correlationId, ...more }: { id?: string; correlationId?: string } & Pick<Letter, "key" | "isNew"> = {},
+    ): string {
+      const messageId = id ?? ids.next(clock.now());
+      const heard = { word, by, from: "", run: "", id: messageId, cause: null };
+      take(run, { on: "message", told: false, ...heard, ...(correlationId !== undefined && { correlationId }) }, more);
+      return messageId;
+    },
+    id: () => ids.next(clock.now()),
+    stamp,
+    run: residents.wake,
+    again: residents.again,
+    /** The run as it is in memory, if it is there. */
+    peek: residents.get,
+    homeOf: residents.homeOf,
+    subscribe(listener: (committed: Committed) => void): () => void {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    /** Begins where the log ends: timers, handlers that were at work, whoever waits for a slot. */
+    async recover(): Promise<{ live: number; busy: number; parked: number }> {
+      const { live, busy, broken } = residents.settle();
+      const running = await store.count({ entity: "workflow", status: ["RUNNING", "PAUSED"] }, "status");
+      const pending: string[] = [];
+      for (let after: string | null | undefined; after !== null;) {
+        const page = await store.find({
+          entity: "workflow",
+          status: ["PENDING"],
+          order: "oldest",
+          limit: 500,
+          ...(after !== undefined && { after }),
+        });
+        pending.push(...page.rows.map(({ execId }) => execId));
+        after = page.cursor;
+      }
+      world.slots.inherit(
+        Object.values(running).reduce((sum, count) => sum + count, 0),
+        pending,
+      );
+      isReacting = true;
+      for (const run of busy) residents.wake(run);
+      // What could not be replayed may be what this release can.
+      for (const id of broken) {
+        const run = residents.wake(id);
+        if (run) store.append({ records: [], runs: [stateOf(run, clock.now())], rows: [] });
+      }
+      isReacting = false;
+      drain();
+      residents.sweep();
+      return { live, busy: busy.length, parked: residents.parked().size };
+    },
+    /** Takes nothing more, and leaves a checkpoint of all that is open. */
+    stop(): void {
+      isStopped = true;
+      residents.close();
+    },
+    isSettled: (): boolean => outbox.length === sent && mailbox.length === 0,
+    stats: () => ({
+      ...counts,
+      ...residents.counts(),
+      seq: newest,
+      committed: committedSeq,
+      waiting: outbox.length - sent,
+    }),
+    parked: residents.parked,
+  };
+}

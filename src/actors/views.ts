@@ -1,0 +1,44 @@
+// The rows of all executions made anew from the log, should they be lost, damaged, or of an earlier form.
+//
+//   log ─▶ journal lines ─▶ the same recording as when they were said ─▶ rows ─▶ store.rebuild
+//
+// It is for a store that no troupe works on: what is said meanwhile would be missed. Runs that were pruned have no
+// records, and so no rows either.
+
+import type { Store } from "../store/store.ts";
+import type { Word } from "./component.ts";
+import { type JournalLine, journalOf } from "./record.ts";
+import { newRun, type Run } from "./run.ts";
+import { recordEvent, rowOf } from "./state-manager.ts";
+
+const recordsPerRead = 1_000;
+
+/** Puts what the log says in the place of every row there is. */
+export async function rebuildViews(store: Store): Promise<{ records: number; rows: number }> {
+  const runs = new Map<string, Run>();
+  let records = 0;
+  for (let afterSeq = 0; ;) {
+    const some = await store.read({ afterSeq, limit: recordsPerRead });
+    const last = some.at(-1);
+    if (!last) break;
+    afterSeq = last.seq;
+    records += some.length;
+    for (const record of some) for (const line of journalOf(record)) retell(runs, line, record.at);
+  }
+  const rows = [...runs.values()].flatMap((run) => [...run.executions.values()].map((one) => rowOf(run, one)));
+  await store.rebuild(rows);
+  return { records, rows: rows.length };
+}
+
+function retell(runs: Map<string, Run>, { run: id, type, envelope }: JournalLine, at: number): void {
+  const { metadata, ...content } = envelope;
+  const word = { ...content, type } as Word;
+  const run = runs.get(id) ?? newRun(id, metadata["correlation_id"] ?? id);
+  runs.set(id, run);
+  // The first order of a run labels it, and another changes nothing.
+  if (type === "command:WorkflowExecute" && word.workflow?.exec_id === id && !run.executions.has(id)) {
+    const { labels } = (word["payload"] as { context: { labels?: Readonly<Record<string, string>> } }).context;
+    run.facts.labels = labels ?? null;
+  }
+  recordEvent(run, { id: metadata["message_id"] ?? "", word }, at, new Set(), []);
+}

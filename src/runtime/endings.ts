@@ -1,0 +1,96 @@
+// How runs end, and who waits for it.
+//
+//   run ─ on disk ─▶ waiters          one that ended before is answered from its row
+
+import type { Word } from "../actors/component.ts";
+import type { Said } from "../actors/react.ts";
+import type { Committed, System } from "../actors/system.ts";
+import { type ErrorCode, TroupeError } from "../protocol/errors.ts";
+import { isTerminal } from "../protocol/statuses.ts";
+import type { Row, Store } from "../store/store.ts";
+
+type Output = Readonly<Record<string, unknown>>;
+type Failure = { code: ErrorCode; message: string; details?: Readonly<Record<string, unknown>> };
+
+/** How an execution ended. */
+export type End<O = Output> =
+  | { execId: string; status: "SUCCESS"; output: O; error?: never }
+  | { execId: string; status: "FAILED" | "TIMED_OUT"; error: Failure; output?: never }
+  | { execId: string; status: "CANCELED"; error?: never; output?: never };
+
+type Waiter = { resolve: (end: End) => void; reject: (error: unknown) => void };
+
+export type Endings = ReturnType<typeof openEndings>;
+
+export function openEndings(system: System, store: Store) {
+  const waiters = new Map<string, Waiter[]>();
+
+  const off = system.subscribe(({ run, said }: Committed) => {
+    const waiting = waiters.get(run);
+    const ended = waiting && endIn(run, said);
+    if (!ended) return;
+    waiters.delete(run);
+    for (const { resolve } of waiting) resolve(ended);
+  });
+
+  /** Of a run that has just begun: nothing of it can be on disk. */
+  const expect = (run: string): Promise<End> =>
+    new Promise((resolve, reject) => {
+      const waiting = waiters.get(run);
+      if (waiting) waiting.push({ resolve, reject });
+      else waiters.set(run, [{ resolve, reject }]);
+    });
+
+  return {
+    expect,
+    of(run: string): Promise<End> {
+      const row = store.row(run);
+      return row && isTerminal(row.status) ? Promise.resolve(endOfRow(row)) : expect(run);
+    },
+    /** Nobody hears of an end any more: whoever waits is told so. */
+    close(): void {
+      off();
+      const error = new TroupeError("INVALID_STATE", "the troupe was stopped before the execution ended", {
+        status: "stopped",
+      });
+      for (const { reject } of [...waiters.values()].flat()) reject(error);
+      waiters.clear();
+    },
+  };
+}
+
+const terminalEvents: ReadonlySet<string> = new Set([
+  ...["Workflow", "Task"].flatMap((entity) =>
+    ["Success", "Failed", "Canceled", "TimedOut"].map((how) => `event:${entity}Execution${how}`),
+  ),
+  "event:TaskWaitingTimedOut",
+]);
+
+/** The end of the run itself, if it is among these. A failure that is tried again is no end. */
+function endIn(run: string, said: readonly Said[]): End | undefined {
+  let last: Word | undefined;
+  for (const { word, disposition } of said) {
+    const own = word.type.startsWith("event:Workflow") ? word.workflow : word.task;
+    if (own?.exec_id !== run || disposition !== undefined) continue;
+    if (terminalEvents.has(word.type)) last = word;
+    else if (word.type === "event:TaskRetryScheduled") last = undefined;
+  }
+  return last && endOf(run, last);
+}
+
+type Result = { output?: Output; error?: Failure } | null | undefined;
+
+function ended(execId: string, status: string, result: Result): End {
+  if (status === "SUCCESS") return { execId, status, output: result?.output ?? {} };
+  if (status === "CANCELED") return { execId, status };
+  const error = result?.error ?? { code: "INTERNAL_ERROR", message: "it failed without an error" };
+  return { execId, status: status as "FAILED" | "TIMED_OUT", error };
+}
+function endOf(execId: string, word: Word): End {
+  const { status, result } = word["payload"] as { status: string; result?: Result };
+  return ended(execId, status, result);
+}
+function endOfRow({ execId, status, body }: Row): End {
+  const { result } = JSON.parse(body) as { result: Result };
+  return ended(execId, status, result);
+}

@@ -1,0 +1,196 @@
+// The thread of the one writer: commits groups, tries again while the disk refuses, and answers questions in between.
+//
+//   group ─▶ transaction ─▶ committed          a question is answered slice by slice, and a group that comes in
+//              └ refused ─▶ trouble ─250 ms─┐   between two slices goes first
+//              ▲────────────────────────────┘
+
+import { backup } from "node:sqlite";
+import { renameSync, rmSync } from "node:fs";
+import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import { connect, databaseFault } from "./database.ts";
+import { fromUnknown, type TroupeError } from "../protocol/errors.ts";
+import type { Group } from "./group.ts";
+import { type Answering, openQuestions } from "./questions.ts";
+import type { Query, Row, Store } from "./store.ts";
+import { openTailMark } from "./tail-mark.ts";
+import { openWriter } from "./writer.ts";
+
+export type WorkerOptions = { file: string; mark: string; blobBytes: number; pagesMax: number | null };
+
+export type Question =
+  | { ask: "find"; query: Query }
+  | { ask: "count"; query: Parameters<Store["count"]>[0]; by: Parameters<Store["count"]>[1] }
+  | { ask: "read"; from: Parameters<Store["read"]>[0] }
+  | { ask: "prune"; endedBefore: number; max: number }
+  | { ask: "beginRows" }
+  | { ask: "addRows"; rows: readonly Row[] }
+  | { ask: "endRows"; isWhole: boolean }
+  | { ask: "backup"; file: string }
+  | { ask: "close" };
+/** What the thread hears. */
+export type Order = { group: Group } | { number: number; question: Question };
+/** What the thread says; an error is told as its parts, since no class survives the way. */
+export type ToldError = { code: TroupeError["code"]; message: string; details: TroupeError["details"] };
+export type Told =
+  | { committed: number }
+  | { trouble: ToldError | null }
+  | { number: number; answer: unknown }
+  | { number: number; refusal: ToldError };
+
+const retryMs = 250;
+const runsPerSlice = 20;
+const backupPages = 1_000;
+
+const port = parentPort ?? notAThread();
+const { file, mark, blobBytes, pagesMax } = workerData as WorkerOptions;
+const writing = connect(file);
+if (pagesMax !== null) writing.exec(`pragma max_page_count = ${pagesMax}`);
+const reading = connect(file, { readOnly: true });
+const writer = openWriter(writing, blobBytes);
+const questions = openQuestions(file, reading);
+const tailMark = openTailMark(mark);
+
+let committed = Number(writing.prepare("select seq from meta").get()?.["seq"]);
+let refused: Group | null = null;
+let isOpen = true;
+const asked: { number: number; answering: Answering<unknown> }[] = [];
+
+function notAThread(): never {
+  throw new Error("this file is the main file of a worker thread");
+}
+
+const tell = (told: Told): void => port.postMessage(told);
+const partsOf = (error: unknown): ToldError => {
+  const isOurs = error instanceof Error && error.name === "TroupeError";
+  const { code, message, details } = fromUnknown(isOurs ? error : databaseFault(file, error));
+  return { code, message, details };
+};
+
+function commit(group: Group): void {
+  try {
+    tailMark.write(committed, group.seq);
+    writer.write(group);
+  } catch (error) {
+    refused = group;
+    tell({ trouble: partsOf(error) });
+    void again();
+    return;
+  }
+  committed = group.seq;
+  if (refused !== null) tell({ trouble: null });
+  refused = null;
+  tell({ committed });
+}
+
+async function again(): Promise<void> {
+  const nothing = new Int32Array(new SharedArrayBuffer(4));
+  await Atomics.waitAsync(nothing, 0, 0, retryMs).value;
+  if (isOpen && refused !== null) commit(refused);
+}
+
+function* prune(endedBefore: number, max: number): Answering<number> {
+  let done = 0;
+  while (done < max) {
+    const wanted = Math.min(max - done, runsPerSlice);
+    const gone = writer.forget(endedBefore, wanted);
+    done += gone;
+    if (gone < wanted) break;
+    yield;
+  }
+  return done;
+}
+
+// The copy is of one moment, however long it takes and whatever is written meanwhile; a part of it is never at its
+// place.
+async function copyTo(target: string): Promise<void> {
+  const source = connect(file, { readOnly: true });
+  const part = `${target}.part`;
+  try {
+    source.exec("begin");
+    source.prepare("select seq from meta").get();
+    await backup(source, part, { rate: backupPages });
+    renameSync(part, target);
+  } finally {
+    source.close();
+    rmSync(part, { force: true });
+  }
+}
+
+function close(): void {
+  isOpen = false;
+  try {
+    if (refused !== null) {
+      writer.write(refused);
+      committed = refused.seq;
+      tell({ committed });
+    }
+    tailMark.write(committed, committed);
+  } catch {
+    // The trouble has been said and is still there. The mark stays as it is, so the next start says what is missing.
+  }
+  tailMark.close();
+  reading.close();
+  writing.close();
+}
+
+function* answerTo(question: Exclude<Question, { ask: "backup" }>): Answering<unknown> {
+  switch (question.ask) {
+    case "find":
+      return yield* questions.find(question.query);
+    case "count":
+      return yield* questions.count(question.query, question.by);
+    case "read":
+      return yield* questions.read(question.from);
+    case "prune":
+      return yield* prune(question.endedBefore, question.max);
+    case "beginRows":
+      return writer.beginRows();
+    case "addRows":
+      return writer.addRows(question.rows);
+    case "endRows":
+      return writer.endRows(question.isWhole);
+    case "close":
+      return close();
+  }
+}
+
+function hear(order: Order): void {
+  if ("group" in order) return commit(order.group);
+  const { number, question } = order;
+  if (question.ask !== "backup") {
+    asked.push({ number, answering: answerTo(question) });
+    return;
+  }
+  copyTo(question.file).then(
+    () => tell({ number, answer: undefined }),
+    (error: unknown) => tell({ number, refusal: partsOf(error) }),
+  );
+}
+
+function hearAll(): void {
+  for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
+    hear(next.message as Order);
+  }
+}
+
+/** One question after the other: they share a connection, and the snapshot it sees. */
+function answerAll(): void {
+  for (let next = asked.shift(); next !== undefined; next = asked.shift()) {
+    const { number, answering } = next;
+    try {
+      let step = answering.next();
+      while (step.done !== true) {
+        hearAll();
+        step = answering.next();
+      }
+      tell({ number, answer: step.value });
+    } catch (error) {
+      tell({ number, refusal: partsOf(error) });
+    }
+  }
+}
+
+port.on("message", (order: Order) => {
+  hear(order);
+  answerAll();
+});

@@ -1,0 +1,125 @@
+// Writes groups: each in one transaction, whole or not at all.
+
+import { createHash } from "node:crypto";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { crc32, deflateSync } from "node:zlib";
+import type { Flat, Group } from "./group.ts";
+import {
+  insertRecord,
+  rowValues,
+  upsertCheckpoint,
+  upsertKey,
+  upsertNote,
+  upsertRow,
+  upsertRun,
+  type Value,
+} from "./schema.ts";
+import type { Row } from "./store.ts";
+
+export type Writer = {
+  write(group: Group): void;
+  /** The next so many runs that ended before a time, and all that is of them; gives how many. */
+  forget(endedBefore: number, max: number): number;
+  /** Between these nothing else is written. */
+  beginRows(): void;
+  addRows(rows: readonly Row[]): void;
+  endRows(isWhole: boolean): void;
+};
+
+const recordWidth = 6;
+const checkpointWidth = 3;
+const runWidth = 4;
+const rowWidth = 14;
+const keyWidth = 4;
+const noteWidth = 2;
+
+export function openWriter(database: DatabaseSync, blobBytes: number): Writer {
+  const statement = statementsOf(database);
+
+  const within = <T>(act: () => T): T => {
+    database.exec("begin immediate");
+    try {
+      const result = act();
+      database.exec("commit");
+      return result;
+    } catch (error) {
+      // A full disk may have rolled it back already.
+      if (database.isTransaction) database.exec("rollback");
+      throw error;
+    }
+  };
+
+  const writeRecords = (records: Flat): void => {
+    for (let at = 0; at < records.length; at += recordWidth) {
+      const body = String(records[at + 5]);
+      const head = records.slice(at, at + 5);
+      if (body.length < blobBytes) {
+        statement.record.run(...head, crc32(body), null, body);
+        continue;
+      }
+      const sha256 = createHash("sha256").update(body).digest("hex");
+      statement.blob.run(sha256, deflateSync(body, { level: 1 }));
+      statement.record.run(...head, crc32(body), sha256, "");
+    }
+  };
+
+  const write = (group: Group): void => {
+    writeRecords(group.records);
+    each(group.checkpoints, checkpointWidth, (run = null, seq = null, body = null) => {
+      statement.checkpoint.run(run, seq, crc32(String(body)), body);
+    });
+    each(group.runs, runWidth, (...values) => statement.run.run(...values));
+    each(group.rows, rowWidth, (...values) => statement.row.run(...values));
+    each(group.keys, keyWidth, (...values) => statement.key.run(...values));
+    each(group.notes, noteWidth, (...values) => statement.note.run(...values));
+    if (group.records.length > 0) statement.meta.run(group.seq, group.line, group.seq);
+  };
+
+  const forget = (endedBefore: number, max: number): number => {
+    const runs = statement.ended.all(endedBefore, max).map((found) => String(found["run"]));
+    for (const run of runs) {
+      const blobs = statement.blobsOf.all(run).map((found) => String(found["blob"]));
+      for (const gone of statement.goneWithRun) gone.run(run);
+      for (const blob of blobs) statement.goneBlob.run(blob, blob);
+    }
+    statement.goneKeys.run(endedBefore);
+    statement.kept.run();
+    return runs.length;
+  };
+
+  return {
+    write: (group) => within(() => write(group)),
+    forget: (endedBefore, max) => within(() => forget(endedBefore, max)),
+    beginRows: () => database.exec("begin immediate; delete from rows"),
+    addRows: (rows) => {
+      for (const row of rows) statement.row.run(...rowValues(row));
+    },
+    endRows: (isWhole) => {
+      if (database.isTransaction) database.exec(isWhole ? "commit" : "rollback");
+    },
+  };
+}
+
+function each(values: Flat, width: number, act: (...values: Value[]) => unknown): void {
+  for (let at = 0; at < values.length; at += width) act(...values.slice(at, at + width));
+}
+
+function statementsOf(database: DatabaseSync) {
+  const prepare = (sql: string): StatementSync => database.prepare(sql);
+  return {
+    record: prepare(insertRecord),
+    blob: prepare("insert or ignore into blobs values (?, ?)"),
+    checkpoint: prepare(upsertCheckpoint),
+    run: prepare(upsertRun),
+    row: prepare(upsertRow),
+    key: prepare(upsertKey),
+    note: prepare(upsertNote),
+    meta: prepare("update meta set seq = ?, line = ?, kept = ?"),
+    ended: prepare("select run from runs where state = 'ended' and at < ? order by at, run limit ?"),
+    blobsOf: prepare("select distinct blob from log where run = ? and blob is not null"),
+    goneWithRun: ["log", "checkpoints", "runs", "rows"].map((table) => prepare(`delete from ${table} where run = ?`)),
+    goneBlob: prepare("delete from blobs where sha256 = ? and not exists (select 1 from log where blob = ?)"),
+    goneKeys: prepare("delete from keys where expires_at < ?"),
+    kept: prepare("update meta set kept = coalesce((select max(seq) from log), 0)"),
+  };
+}

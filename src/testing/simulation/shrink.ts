@@ -1,0 +1,112 @@
+// A failing scenario made smaller, as long as it fails in the same way: less of everything, then simpler handlers.
+
+import type { Finding } from "./evidence.ts";
+import type { Variant } from "./life.ts";
+import type { Scenario } from "./scenario.ts";
+import { simulate } from "./simulate.ts";
+
+/** A scenario with less in it. */
+type Smaller = (scenario: Scenario) => Scenario | undefined;
+
+const without = <T>(list: readonly T[], from: number, count: number): T[] =>
+  list.filter((_, index) => index < from || index >= from + count);
+
+/** Every way to take a part of a list away: large parts first. */
+function* cuts<K extends "moves" | "faults" | "foreigners">(key: K, length: number): Generator<Smaller> {
+  for (let count = Math.max(1, length >> 1); count >= 1; count >>= 1) {
+    for (let from = length - count; from >= 0; from -= count) {
+      yield (scenario) =>
+        scenario[key].length < from + count
+          ? undefined
+          : { ...scenario, [key]: without<unknown>(scenario[key], from, count) };
+    }
+  }
+}
+
+function* reductions(scenario: Scenario): Generator<Smaller> {
+  yield* cuts("faults", scenario.faults.length);
+  yield* cuts("moves", scenario.moves.length);
+  yield* cuts("foreigners", scenario.foreigners.length);
+  yield (one) => ({ ...one, weather: { drop: 0, double: 0, delay: 0, delayMs: 0, cuts: [] } });
+  yield (one) => ({ ...one, wire: false });
+  for (const name of Object.keys(scenario.limits)) {
+    yield (one) => ({ ...one, limits: Object.fromEntries(Object.entries(one.limits).filter(([key]) => key !== name)) });
+  }
+  for (const { id } of scenario.workflows) {
+    yield (one) => ({ ...one, workflows: one.workflows.filter((spec) => spec.id !== id) });
+    // The tail of a workflow: what is left still leads from task to task.
+    yield (one) => ({
+      ...one,
+      workflows: one.workflows.map((spec) => (spec.id === id ? { ...spec, tasks: lastTaken(spec.tasks) } : spec)),
+    });
+  }
+  for (const kind of ["agents", "tools"] as const) {
+    for (const { id } of scenario[kind]) {
+      yield (one) => ({
+        ...one,
+        [kind]: one[kind].map((cast) => (cast.id === id ? { id, acts: [{ do: "answer" }] } : cast)),
+      });
+      yield (one) => ({
+        ...one,
+        [kind]: one[kind].map((cast) => (cast.id === id ? { id, acts: cast.acts.slice(0, 1) } : cast)),
+      });
+    }
+  }
+  yield (one) => ({ ...one, commitMs: 0 });
+}
+
+function lastTaken(tasks: Scenario["workflows"][number]["tasks"]): typeof tasks {
+  const kept = tasks.slice(0, -1);
+  const last = tasks.at(-1)?.id;
+  return kept.map((task) => {
+    const { next, on_error, ...rest } = task;
+    return {
+      ...rest,
+      ...(next !== last && next && { next }),
+      ...(on_error !== last && on_error && { on_error }),
+    } as typeof task;
+  });
+}
+
+export type Shrunk = { scenario: Scenario; findings: readonly Finding[]; plays: number };
+
+/** Tries so many plays at most. What cannot be played any more, because a definition broke, is not smaller. */
+export async function shrink(
+  scenario: Scenario,
+  findings: readonly Finding[],
+  variant: Variant = {},
+  playsMax = 200,
+): Promise<Shrunk> {
+  const wanted = findings[0]?.invariant;
+  let smallest: Shrunk = { scenario, findings, plays: 0 };
+  let plays = 0;
+  for (let isSmaller = true; isSmaller && plays < playsMax;) {
+    isSmaller = false;
+    for (const reduce of reductions(smallest.scenario)) {
+      if (plays >= playsMax) break;
+      const tried = reduce(smallest.scenario);
+      if (!tried || sizeOf(tried) >= sizeOf(smallest.scenario)) continue;
+      plays += 1;
+      const again = await findingsOf(tried, variant);
+      if (!again.some(({ invariant }) => invariant === wanted)) continue;
+      smallest = { scenario: tried, findings: again, plays };
+      isSmaller = true;
+    }
+  }
+  return { ...smallest, plays };
+}
+
+/** A scenario that makes no sense any more finds nothing. */
+async function findingsOf(scenario: Scenario, variant: Variant): Promise<Finding[]> {
+  try {
+    return (await simulate(scenario, variant)).findings;
+  } catch {
+    return [];
+  }
+}
+
+const sizeOf = (scenario: Scenario): number => textOf(scenario).length;
+
+/** As people read it; functions stand in it as their text. */
+export const textOf = (scenario: Scenario): string =>
+  JSON.stringify(scenario, (_, value: unknown) => (typeof value === "function" ? `fn ${String(value)}` : value));

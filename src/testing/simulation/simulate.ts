@@ -1,0 +1,384 @@
+// A whole troupe under one seed: lives of a process on one disk, a client, faults, and time that passes at once.
+//
+//   moves and faults ──▶ virtual clock ──▶ life ──crash──▶ life … ──calm──▶ all has ended ──▶ checkers
+//
+// Invariants:
+//   S1. The same scenario gives the same log and the same findings.
+//   S2. Once it is calm no fault happens any more, and time goes on until nothing is open, or too long.
+
+import type { Clock } from "../../actors/clock.ts";
+import { freezeRun } from "../../actors/run.ts";
+import { fromUnknown } from "../../protocol/errors.ts";
+import { makeDisk } from "../../store/memory.ts";
+import { randomFrom } from "../random.ts";
+import { subjectCodec } from "../../protocol/subjects.ts";
+import { type MemoryTransport, memoryTransport } from "../../transport/memory.ts";
+import { virtualClock } from "../virtual-clock.ts";
+import { agentsOf, type Begun, type Stage, toolsOf } from "./cast.ts";
+import { check } from "./check.ts";
+import { newClient } from "./client.ts";
+import { type Evidence, type Finding, linesOf } from "./evidence.ts";
+import { beginLife, type Life, type Variant } from "./life.ts";
+import { beginForeigner } from "./foreigner.ts";
+import type { Fault, Scenario } from "./scenario.ts";
+import { weatherOver } from "./weather.ts";
+
+export type Result = {
+  findings: Finding[];
+  evidence: Evidence;
+  /** How many units were appended, all lives together. */
+  appends: number;
+  lives: number;
+};
+
+const beganAt = Date.UTC(2026, 0, 1);
+/** How long all may take to end once it is calm; more than any timeout a scenario has, one after the other. */
+const patienceMs = 20 * 60_000;
+const lookEveryMs = 5_000;
+
+/** Lets everything that was promised come about; nothing in a simulation waits for more than the clock. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 12; turn++) await Promise.resolve();
+}
+
+export async function simulate(scenario: Scenario, variant: Variant = {}): Promise<Result> {
+  const play = new Simulation(scenario, variant);
+  await play.run();
+  const evidence = play.evidence();
+  return { findings: [...play.findings, ...check(evidence)], evidence, appends: play.appends, lives: play.lives };
+}
+
+class Simulation {
+  readonly findings: Finding[] = [];
+  appends = 0;
+  lives = 0;
+  readonly #scenario: Scenario;
+  readonly #variant: Variant;
+  readonly #clock = virtualClock(beganAt);
+  readonly #disk = makeDisk();
+  readonly #random: () => number;
+  readonly #client = newClient(() => this.#clock.now());
+  readonly #seen: Evidence["seen"][number][] = [];
+  readonly #begun: Begun[] = [];
+  readonly #hanging: (() => void)[] = [];
+  readonly #calls = new Map<string, number>();
+  /** Only where there is somebody else on it. */
+  readonly #transport: MemoryTransport | null;
+  readonly #foreigners: { end: () => void }[] = [];
+  #life: Life | null = null;
+  #beginsAt = beganAt;
+  /** What the next part of the play is to wait for. */
+  #next: (() => Promise<void>) | null = null;
+  #commitMs: number;
+  #isCalm = false;
+  #troubleMs = 0;
+
+  constructor(scenario: Scenario, variant: Variant) {
+    this.#scenario = scenario;
+    this.#variant = variant;
+    this.#random = randomFrom(scenario.seed + 1);
+    this.#commitMs = scenario.commitMs;
+    const isAlone = scenario.foreigners.length === 0 && !scenario.wire;
+    const deliver = (act: () => void): void => void this.#clock.alarm(this.#clock.now(), act);
+    this.#transport = isAlone ? null : memoryTransport({ clock: this.#clock, random: this.#random, deliver });
+  }
+
+  /** A transport for one life of a process. */
+  #connected(inner: MemoryTransport) {
+    const { weather } = this.#scenario;
+    return weatherOver(inner, {
+      clock: this.#clock,
+      random: this.#random,
+      weather,
+      beganAt,
+      isCalm: () => this.#isCalm,
+    });
+  }
+
+  #beginForeigners(inner: MemoryTransport): void {
+    const means = {
+      clock: this.#clock,
+      random: this.#random,
+      subjects: subjectCodec({ prefix: "compozy", layout: "flow" }),
+      transport: () => this.#connected(inner),
+      isCalm: () => this.#isCalm,
+      beganAt,
+    };
+    for (const foreigner of this.#scenario.foreigners) this.#foreigners.push(beginForeigner(foreigner, means));
+  }
+
+  evidence(): Evidence {
+    const { log } = this.#disk;
+    const { faults } = this.#scenario;
+    return {
+      scenario: this.#scenario,
+      disk: this.#disk,
+      records: log,
+      lines: linesOf(log),
+      asked: this.#client.asked,
+      seen: this.#seen,
+      begun: this.#begun,
+      troubleMs: this.#troubleMs,
+      jumpedMs: sum(faults.map((fault) => (fault.do === "clock jump" ? Math.abs(fault.ms) : 0))),
+      hadTrouble: faults.some((fault) => fault.do === "full disk" || fault.do === "broken disk"),
+    };
+  }
+
+  async run(): Promise<void> {
+    const { moves, faults, calmAt } = this.#scenario;
+    // Set first, so that what is due at the same moment does not happen any more.
+    this.#clock.alarm(beganAt + calmAt, () => this.#calm());
+    for (const fault of faults) this.#arrange(fault);
+    for (const move of moves)
+      this.#clock.alarm(beganAt + move.at, () => this.#withLife((life) => this.#client.make(life, move)));
+    await this.#begin();
+    if (this.#transport) this.#beginForeigners(this.#transport);
+    while (!this.#isCalm) await this.#turn();
+    await this.#untilQuiet();
+    this.#inspect();
+    await this.#finish();
+  }
+
+  /** One alarm, and all that comes of it. */
+  async #turn(): Promise<boolean> {
+    try {
+      await settled();
+      const next = this.#next;
+      this.#next = null;
+      await next?.();
+      if (!this.#life && this.#clock.now() >= this.#beginsAt) await this.#begin();
+      await settled();
+      return this.#clock.next();
+    } catch (error) {
+      this.#find("I1", `the process died of an error: ${stackOf(error)}`);
+      this.#die(0);
+      return true;
+    }
+  }
+
+  // ── lives ──
+
+  async #begin(): Promise<void> {
+    const { limits, wire } = this.#scenario;
+    this.lives += 1;
+    const number = this.lives;
+    const connected = this.#transport && this.#connected(this.#transport);
+    const life = await beginLife({
+      number,
+      disk: this.#disk,
+      clock: this.#clock,
+      options: (clock) => ({
+        ...this.#definitions(number, clock),
+        limits,
+        ...(connected && { transport: connected.transport, wire }),
+        random: this.#random,
+        log: (...said) => this.#reported(...said),
+      }),
+      commitMs: () => Math.floor(this.#random() * (this.#commitMs + 1)),
+      appended: () => this.#appended(),
+      heard: (committed, at) => {
+        this.#seen.push({ life: at, committed });
+        this.#client.heard(committed);
+      },
+      died: () => connected?.die(),
+      variant: this.#variant,
+    });
+    if (life.isOver()) return;
+    this.#life = life;
+    for (const [run, reason] of life.troupe.system.parked()) this.#find("I1", `run ${run} is parked: ${reason}`);
+  }
+
+  #definitions(life: number, clock: Clock) {
+    const stage: Stage = {
+      clock,
+      began: (kind, { execId, idempotencyKey }) => {
+        const { seq } = this.#disk.numbers;
+        this.#begun.push({ kind, execId, idempotencyKey, life, at: this.#clock.now(), seq });
+      },
+      hang: (release) => (this.#isCalm ? release() : void this.#hanging.push(release)),
+      calls: this.#calls,
+    };
+    const { workflows, agents, tools } = this.#scenario;
+    return { workflows, agents: agentsOf(agents, stage), tools: toolsOf(tools, stage) };
+  }
+
+  #reported(level: string, message: string, fields: Readonly<Record<string, unknown>>): void {
+    // Wrong bytes are sent on purpose.
+    if (level === "error" && message !== "a message was refused")
+      this.#find("I1", `${message}: ${JSON.stringify(fields)}`);
+  }
+
+  #withLife(act: (life: Life) => void): void {
+    if (this.#life && !this.#life.isOver()) act(this.#life);
+    // A client that finds nobody comes back.
+    else if (!this.#isCalm)
+      this.#clock.alarm(Math.max(this.#clock.now() + 100, this.#beginsAt + 1), () => this.#withLife(act));
+  }
+
+  /** The process is gone; the next one begins after a while. */
+  #die(downMs: number): void {
+    const life = this.#life;
+    life?.crash({});
+    this.#life = null;
+    this.#beginsAt = this.#clock.now() + downMs;
+    this.#troubleMs += downMs;
+    this.#clock.alarm(this.#beginsAt, () => undefined);
+    this.#client.lose(this.lives);
+  }
+
+  // ── faults ──
+
+  #arrange(fault: Fault): void {
+    if (fault.do === "crash" && fault.append !== undefined) return;
+    this.#clock.alarm(beganAt + (fault.at ?? 0), () => {
+      if (!this.#isCalm) this.#happen(fault);
+    });
+  }
+
+  #appended() {
+    this.appends += 1;
+    if (this.#isCalm) return undefined;
+    for (const fault of this.#scenario.faults) {
+      if (fault.do !== "crash" || fault.append !== this.appends) continue;
+      this.#next = async () => this.#die(fault.downMs);
+      return fault;
+    }
+    return undefined;
+  }
+
+  #happen(fault: Fault): void {
+    if (fault.do === "clock jump") {
+      this.#clock.jump(fault.ms);
+      this.#troubleMs += Math.abs(fault.ms);
+    } else if (fault.do === "slow disk") {
+      this.#commitMs = fault.commitMs;
+      this.#troubleMs += fault.forMs + fault.commitMs;
+      this.#later(fault.forMs, () => (this.#commitMs = this.#scenario.commitMs));
+    } else if (fault.do === "stop") {
+      this.#next = () => this.#stop(fault.graceMs, fault.downMs);
+    } else if (fault.do === "crash") {
+      this.#life?.crash(fault);
+      this.#die(fault.downMs);
+    } else {
+      this.#disk.breakAfter(fault.units, fault.do === "full disk" ? "store_full" : "store_failed");
+      this.#troubleMs += fault.forMs;
+      this.#later(fault.forMs, () => this.#disk.mend());
+    }
+  }
+  #later(ms: number, act: () => void): void {
+    this.#clock.alarm(this.#clock.now() + ms, () => {
+      if (!this.#isCalm) act();
+    });
+  }
+
+  async #stop(graceMs: number, downMs: number): Promise<void> {
+    const life = this.#life;
+    if (!life || life.isOver()) return;
+    let isStopped = false;
+    const stopping = life.troupe.stop({ graceMs }).then(() => (isStopped = true));
+    while (!isStopped && !life.isOver()) {
+      await settled();
+      if (!isStopped && !this.#clock.next()) break;
+    }
+    if (life.isOver()) return;
+    await stopping;
+    if (life.pending() > 0) this.#find("I9", `${life.pending()} alarms are left after a stop`);
+    life.end();
+    this.#die(downMs);
+  }
+
+  // ── the end ──
+
+  #calm(): void {
+    this.#isCalm = true;
+    this.#commitMs = 0;
+    this.#disk.mend();
+    for (const release of this.#hanging.splice(0)) release();
+  }
+
+  async #untilQuiet(): Promise<void> {
+    const until = this.#clock.now() + patienceMs;
+    let lookAt = this.#clock.now();
+    while (this.#clock.now() < until) {
+      if (!(await this.#turn())) break;
+      const life = this.#life;
+      if (!life || this.#clock.now() < lookAt) continue;
+      lookAt = this.#clock.now() + lookEveryMs;
+      await this.#client.resumeAll(life);
+      await settled();
+      if (this.#isQuiet(life)) return;
+    }
+    this.#findOpen();
+  }
+  #isQuiet({ troupe }: Life): boolean {
+    const { awake, asleep, waiting, slots } = troupe.stats();
+    const isAnswered = this.#client.asked.every(({ answer, isLost }) => answer !== null || isLost);
+    return awake + asleep + waiting + slots.taken + slots.waiting === 0 && isAnswered;
+  }
+  #findOpen(): void {
+    const { troupe } = this.#life ?? {};
+    if (!troupe) return this.#find("I1", "no process is there at the end");
+    const open = [...this.#disk.runs.values()].flatMap(({ state }) =>
+      state && state.state !== "ended" ? [state] : [],
+    );
+    for (const { run, state } of open) {
+      const why = this.#disk.rows.has(run) ? troupe.why(run) : "nothing is known of it";
+      this.#find("I1", `run ${run} is still ${state} at the end: ${why}`);
+    }
+    if (open.length === 0 && !this.#isQuiet({ troupe } as Life)) {
+      this.#find("I9", `something is left at the end: ${JSON.stringify(troupe.stats())}`);
+    }
+  }
+
+  /** The log says what is there: rows and runs in memory are what their records make. */
+  #inspect(): void {
+    const { rows, runs } = this.#disk;
+    const { system } = this.#life?.troupe ?? {};
+    for (const [id, { records, state }] of system ? runs : []) {
+      if (!state || records.length === 0) continue;
+      try {
+        const again = system?.again(id, { checkpoint: null, tail: records, state });
+        if (!again) continue;
+        const live = system?.peek(id);
+        if (live && live.seq === again.seq && freezeRun(live) !== freezeRun(again)) {
+          this.#find("I5", `run ${id} is otherwise in memory than its log says`);
+        }
+        for (const [execId, { status, attempt }] of again.executions) {
+          const row = rows.get(execId);
+          if (row?.status === status && row.attempt === attempt) continue;
+          this.#find("I5", `${execId} is ${status}#${attempt} by the log, ${row?.status}#${row?.attempt} by its row`);
+        }
+      } catch (error) {
+        this.#find("I5", `run ${id} cannot be replayed: ${fromUnknown(error).message}`);
+      }
+    }
+  }
+
+  /** Stopped as it should be it leaves nothing behind, and the next life finds nothing to do. */
+  async #finish(): Promise<void> {
+    const life = this.#life;
+    if (!life) return;
+    for (const { name, held } of life.troupe.runtimes()) {
+      if (held > 0) this.#find("I9", `runtime '${name}' still holds ${held} at the end`);
+    }
+    const { number } = life;
+    await this.#stop(1_000, 0);
+    if (!life.isOver()) return this.#find("I9", "it does not stop");
+    await this.#begin();
+    const again = this.#life;
+    if (!again || again.number === number) return this.#find("I9", "it does not begin again");
+    const { live } = again.troupe.recovered;
+    if (live > 0) this.#find("I9", `${live} runs are open after a restart at the end`);
+    again.crash({});
+    for (const { end } of this.#foreigners) end();
+    const left = this.#transport?.subscriptions() ?? 0;
+    if (left > 0) this.#find("I9", `${left} subscriptions are left when all have gone`);
+  }
+
+  #find(invariant: Finding["invariant"], what: string): void {
+    this.findings.push({ invariant, what });
+  }
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
+const stackOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error));

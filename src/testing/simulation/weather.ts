@@ -1,0 +1,92 @@
+// A transport between processes on which things go wrong: deliveries are dropped, doubled, late and out of order.
+//
+//   process ──publish──▶ lost? twice? later? cut off? ──▶ memory transport ──▶ another process
+//
+// Invariants:
+//   O1. What is stored is never lost: it comes late or twice, but comes.
+//   O2. Once it is calm everything arrives, once and in order.
+//   O3. What is not stored does not overtake what was sent before it over the same connection.
+//   O4. A process that has died hears nothing any more, and is nobody who could hear.
+
+import type { Connection, Delivery, Transport } from "../../transport/transport.ts";
+import type { VirtualClock } from "../virtual-clock.ts";
+import type { Weather } from "./scenario.ts";
+
+type Means = { clock: VirtualClock; random: () => number; weather: Weather; beganAt: number; isCalm: () => boolean };
+
+/** What is kept by a transport has to be settled by who takes it. */
+const storedMark = "Simulated-Stored";
+
+/** When a delivery arrives, perhaps more than once, perhaps never. */
+function arrivals({ clock, random, weather, beganAt, isCalm }: Means, isStored: boolean): number[] {
+  const now = clock.now();
+  if (isCalm()) return [now];
+  const cut = weather.cuts.find(({ at, forMs }) => now >= beganAt + at && now < beganAt + at + forMs);
+  if (cut) return isStored ? [beganAt + cut.at + cut.forMs] : [];
+  if (!isStored && random() < weather.drop) return [];
+  const late = (): number => (random() < weather.delay ? now + Math.floor(random() * weather.delayMs) : now);
+  return random() < weather.double ? [late(), late()] : [late()];
+}
+
+/** The transport as one process has it. */
+export function weatherOver(inner: Transport, means: Means): { transport: Transport; die: () => void } {
+  const ends = new Set<() => void>();
+  let isDead = false;
+
+  function connect(options: Parameters<Transport["connect"]>[0]): Connection {
+    const connection = inner.connect(options);
+    let lastAt = 0;
+    return {
+      ...facadeOf(connection),
+      publish(subject, bytes, outgoing = {}) {
+        if (isDead) return undefined;
+        const isStored = outgoing.stored === true;
+        const times = arrivals(means, isStored);
+        const headers = isStored ? { ...outgoing.headers, [storedMark]: "yes" } : outgoing.headers;
+        const given = { ...outgoing, ...(headers && { headers }) };
+        const send = (): void => void (isDead || connection.publish(subject, bytes, given));
+        for (const time of times) {
+          const at = isStored ? time : Math.max(time, lastAt);
+          if (!isStored) lastAt = at;
+          means.clock.alarm(at, send);
+        }
+        return isStored ? Promise.resolve() : undefined;
+      },
+      subscribe(pattern, hear, group) {
+        const receive = (delivery: Delivery): void => {
+          if (isDead) return;
+          if (delivery.headers[storedMark] === undefined) return hear(delivery);
+          const { [storedMark]: _mark, ...headers } = delivery.headers;
+          // Whoever cannot take it now is given it again.
+          const nak = (delayMs: number): void =>
+            void means.clock.alarm(means.clock.now() + Math.max(1, delayMs), () => receive(delivery));
+          hear({ ...delivery, headers, ack: () => undefined, term: () => undefined, nak });
+        };
+        const subscription = connection.subscribe(pattern, receive, group);
+        const end = (): void => {
+          ends.delete(end);
+          subscription.unsubscribe();
+        };
+        ends.add(end);
+        return { unsubscribe: end };
+      },
+    };
+  }
+  return {
+    transport: { connect },
+    die() {
+      isDead = true;
+      for (const end of ends) end();
+    },
+  };
+}
+
+const facadeOf = (connection: Connection): Connection => ({
+  publish: (...given) => connection.publish(...given),
+  request: (...given) => connection.request(...given),
+  subscribe: (...given) => connection.subscribe(...given),
+  hasInterest: (subject) => connection.hasInterest(subject),
+  connected: () => connection.connected(),
+  onChange: (listener) => connection.onChange(listener),
+  close: () => connection.close(),
+});

@@ -1,0 +1,199 @@
+// Goal: the fairest runtime that can take an agent is chosen, none is overloaded, and what a lost one held is told.
+// Method: runtimes that register, beat, drain and fall silent in virtual time.
+
+import { describe, expect, test } from "vitest";
+import { newRegistry } from "../../src/actors/registry.ts";
+import { minter } from "../../src/protocol/ids.ts";
+import { randomFrom } from "../../src/testing/random.ts";
+import { virtualClock } from "../../src/testing/virtual-clock.ts";
+
+const second = 1_000;
+
+function opened() {
+  const clock = virtualClock(1_000_000);
+  const ids = minter(randomFrom(1));
+  const told: string[] = [];
+  const said: string[] = [];
+  const registry = newRegistry({
+    clock,
+    stamp: () => ({ at: clock.now(), seed: ids.seed(clock.now(), 1_000) }),
+    tell: ({ address }, { type }) => void told.push(`${address} ${type}`),
+    say: ({ type, agent_runtime }) => void said.push(`${type} ${agent_runtime.exec_id}`),
+  });
+  type Told = Parameters<typeof registry.hear>[0];
+  const register = (exec_id: string, { agents = ["a"], max = 2 }: { agents?: string[]; max?: number } = {}): void =>
+    registry.hear({
+      type: "event:AgentRuntimeRegistered",
+      agent_runtime: {
+        id: exec_id,
+        exec_id,
+        capabilities: { agents, supported_providers: [], supported_models: [], max_concurrent_executions: max },
+      },
+      payload: { status: "REGISTERED", result: null, context: { heartbeat_ms: 5 * second, lease_ms: 15 * second } },
+    } as Told);
+  let seq = 0;
+  const beat = (exec_id: string, more: object = {}): void => {
+    seq += 1;
+    const payload = { context: { seq, in_flight: 0, ...more } };
+    registry.hear({ type: "progress:AgentRuntimeHeartbeat", agent_runtime: { id: exec_id, exec_id }, payload } as Told);
+  };
+  const leave = (exec_id: string): void => {
+    const payload = { status: "DEREGISTERED", result: null, context: { reason: "shutdown" } };
+    registry.hear({
+      type: "event:AgentRuntimeDeregistered",
+      agent_runtime: { id: exec_id, exec_id },
+      payload,
+    } as unknown as Told);
+  };
+  /** Chooses, and takes what is chosen. */
+  const give = (execId: string, agent = "a"): string => {
+    const choice = registry.choose(agent, []);
+    if (choice.is !== "chosen") return choice.is;
+    registry.take(choice.runtime.exec_id, execId, { run: "r", address: execId });
+    return choice.runtime.exec_id;
+  };
+  return { clock, registry, register, beat, leave, give, told, said };
+}
+
+describe("the choice", () => {
+  test("is nobody while nobody serves the agent", () => {
+    const { give, register, registry } = opened();
+    expect(give("1")).toBe("none");
+    register("one", { agents: ["b"] });
+    expect([give("1"), registry.knows("a"), registry.knows("b")]).toEqual(["none", false, true]);
+    register("any", { agents: ["*"] });
+    expect([give("1"), registry.knows("a")]).toEqual(["any", true]);
+  });
+
+  test("falls on whoever has least to do, then on whoever was idle longest: all get their share", () => {
+    const { give, register, registry } = opened();
+    for (const id of ["one", "two", "three"]) register(id, { max: 10 });
+    const given = Array.from({ length: 9 }, (_, index) => give(String(index)));
+    expect(given).toEqual(["one", "two", "three", "one", "two", "three", "one", "two", "three"]);
+    registry.release("1");
+    expect(give("9"), "it has one less than the others").toBe("two");
+  });
+
+  test("leaves out who is excepted, and falls on a suspect last", () => {
+    const { give, register, registry, beat, clock } = opened();
+    register("quiet", { max: 10 });
+    register("loud", { max: 10 });
+    for (let passed = 0; passed < 12; passed += 4) {
+      clock.advance(4 * second);
+      beat("loud");
+    }
+    expect(registry.runtimes().map(({ id, state }) => [id, state])).toEqual([
+      ["quiet", "suspect"],
+      ["loud", "registered"],
+    ]);
+    expect([give("1"), give("2"), give("3")]).toEqual(["loud", "loud", "loud"]);
+    expect(registry.choose("a", ["loud"])).toMatchObject({ is: "chosen", runtime: { exec_id: "quiet" } });
+    expect(registry.choose("a", ["loud", "quiet"])).toEqual({ is: "none" });
+    beat("quiet");
+    expect(give("4"), "a beat clears the suspicion").toBe("quiet");
+  });
+});
+
+describe("load", () => {
+  test("J1: no runtime is given more at once than it can take", () => {
+    const { give, register } = opened();
+    register("one", { max: 2 });
+    register("two", { max: 1 });
+    expect(["1", "2", "3", "4"].map((id) => give(id))).toEqual(["one", "two", "one", "busy"]);
+  });
+
+  test("J1: who waits is told once, when somebody who serves the agent is free, the longest waiting first", () => {
+    const { give, register, registry, told } = opened();
+    register("one", { max: 1 });
+    register("other", { agents: ["b"], max: 1 });
+    give("1");
+    give("2", "b");
+    registry.wait("a", "3", { run: "r", address: "third" });
+    registry.wait("a", "4", { run: "r", address: "fourth" });
+    registry.release("2");
+    expect(told, "that one serves another agent").toEqual([]);
+    registry.release("1");
+    expect(told).toEqual(["third cue:RuntimeFree"]);
+    registry.release("1");
+    expect(told).toEqual(["third cue:RuntimeFree"]);
+  });
+
+  test("J1: all that wait are told when there is room for all of them", () => {
+    const { give, register, registry, told } = opened();
+    register("one", { max: 1 });
+    give("1");
+    for (const address of ["second", "third"]) registry.wait("a", address, { run: "r", address });
+    register("two", { max: 2 });
+    expect(told).toEqual(["second cue:RuntimeFree", "third cue:RuntimeFree"]);
+  });
+
+  test("who waits no longer is not told", () => {
+    const { give, register, registry, told } = opened();
+    register("one", { max: 1 });
+    give("1");
+    registry.wait("a", "2", { run: "r", address: "second" });
+    registry.release("2");
+    registry.release("1");
+    expect(told).toEqual([]);
+  });
+});
+
+describe("leaving", () => {
+  test("J2: a runtime that drains is given nothing, and keeps what it has", () => {
+    const { give, register, beat, registry, told } = opened();
+    register("one");
+    give("1");
+    beat("one", { draining: true });
+    expect(registry.runtimes()).toMatchObject([{ id: "one", state: "draining", held: 1 }]);
+    expect(give("2"), "it may come back, or another in its place").toBe("busy");
+    registry.wait("a", "2", { run: "r", address: "second" });
+    beat("one", { draining: true });
+    registry.release("1");
+    expect(told).toEqual([]);
+    register("two");
+    expect(told).toEqual(["second cue:RuntimeFree"]);
+  });
+
+  test("J2: a runtime that has left is given nothing until it registers again", () => {
+    const { give, register, leave } = opened();
+    register("one");
+    leave("one");
+    expect(give("1")).toBe("none");
+    register("one");
+    expect(give("1")).toBe("one");
+  });
+
+  test("J3: what a runtime held when its lease ran out is told, once, and it is said to have left", () => {
+    const { give, register, clock, told, said, registry } = opened();
+    register("one");
+    give("first");
+    give("second");
+    registry.release("second");
+    clock.advance(14 * second);
+    expect([told, said]).toEqual([[], []]);
+    clock.advance(2 * second);
+    expect(told).toEqual(["first cue:RuntimeLost"]);
+    expect(said).toEqual(["event:AgentRuntimeDeregistered one"]);
+    clock.advance(3_600 * second);
+    expect(told).toEqual(["first cue:RuntimeLost"]);
+    expect(give("third")).toBe("none");
+  });
+
+  test("J3: a beat renews the lease", () => {
+    const { give, register, clock, told, beat } = opened();
+    register("one");
+    give("first");
+    for (let passed = 0; passed < 60; passed += 5) {
+      clock.advance(5 * second);
+      beat("one");
+    }
+    expect(told).toEqual([]);
+  });
+
+  test("beats of a runtime that nobody knows change nothing", () => {
+    const { beat, registry, clock } = opened();
+    beat("stranger");
+    expect(registry.runtimes()).toEqual([]);
+    expect(clock.pending()).toBe(0);
+  });
+});

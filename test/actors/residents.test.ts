@@ -1,0 +1,100 @@
+// Goal: a run is in memory once, leaves it only when it may, and holds again what it held when it comes back.
+// Method: a troupe with room for one run in memory, in virtual time, on a store that is told when to commit.
+
+import { describe, expect, it } from "vitest";
+import { troupe } from "../../src/runtime/troupe.ts";
+import { makeDisk, openMemory } from "../../src/store/memory.ts";
+import { virtualClock } from "../../src/testing/virtual-clock.ts";
+import { randomFrom } from "../../src/testing/random.ts";
+
+const turns = async (): Promise<void> => {
+  for (let turn = 0; turn < 50; turn++) await Promise.resolve();
+};
+
+async function bed({ commits = true } = {}) {
+  const clock = virtualClock(Date.UTC(2026, 0, 1));
+  const disk = makeDisk();
+  const held: (() => void)[] = [];
+  const open = { commits };
+  const commit = (act: () => void): void => (open.commits ? queueMicrotask(act) : void held.push(act));
+  const begun: string[] = [];
+  const asks = { id: "asks", tasks: [{ id: "ask", type: "wait" as const, wait: { approval: "?" }, timeout: "9d" }] };
+  const calls = { id: "calls", tasks: [{ id: "call", type: "agent" as const, agent: "slow", timeout: "9d" }] };
+  const slow = {
+    id: "slow",
+    handler: (_: unknown, { execId }: { execId: string }) => {
+      begun.push(execId);
+      return new Promise(() => undefined);
+    },
+  };
+  const here = await troupe({
+    store: openMemory({ disk, commit }),
+    clock,
+    random: randomFrom(1),
+    limits: { awakeMax: 1, agents: 1 },
+    workflows: [asks, calls],
+    agents: [slow],
+  });
+  const release = async (): Promise<void> => {
+    open.commits = true;
+    for (const act of held.splice(0)) act();
+    await turns();
+  };
+  return { here, clock, begun, open, release };
+}
+
+describe("runs in memory", () => {
+  it("B1: are there once: whoever asks for one that sleeps gets the one that woke", async () => {
+    const { here } = await bed();
+    const { execId } = here.start("asks");
+    here.start("asks");
+    here.start("asks");
+    await turns();
+    expect(here.stats().asleep).toBeGreaterThan(0);
+    const run = here.system.run(execId);
+    expect(run).toBeDefined();
+    expect(here.system.run(execId)).toBe(run);
+    expect(here.system.peek(execId)).toBe(run);
+  });
+
+  it("B2: stay until all of them is on disk", async () => {
+    const { here, open, release } = await bed();
+    await turns();
+    open.commits = false;
+    for (let count = 0; count < 5; count++) here.start("asks");
+    await turns();
+    expect(here.stats()).toMatchObject({ awake: 5, asleep: 0 });
+    await release();
+    await turns();
+    expect(here.stats().asleep).toBeGreaterThanOrEqual(4);
+  });
+
+  it("B2: stay while a handler is at work for them", async () => {
+    const { here, clock, begun } = await bed();
+    const { execId } = here.start("calls");
+    for (let count = 0; count < 5; count++) here.start("asks");
+    await turns();
+    clock.advance(120_000);
+    await turns();
+    expect(begun).toHaveLength(1);
+    expect(here.system.peek(execId)).toBeDefined();
+    expect(here.stats().asleep).toBeGreaterThanOrEqual(4);
+  });
+
+  it("B3: one that comes back after a crash holds its place at the runtime again", async () => {
+    const clock = virtualClock(Date.UTC(2026, 0, 1));
+    const disk = makeDisk();
+    const never = { id: "never", handler: () => new Promise(() => undefined) };
+    const calls = { id: "calls", tasks: [{ id: "call", type: "agent" as const, agent: "never", timeout: "9d" }] };
+    const options = { clock, limits: { agents: 1 }, workflows: [calls], agents: [never] };
+    const first = openMemory({ disk });
+    const before = await troupe({ ...options, store: first, random: randomFrom(1) });
+    before.start("calls");
+    await turns();
+    expect(before.runtimes()).toMatchObject([{ held: 1 }]);
+    first.crash();
+    const after = await troupe({ ...options, store: openMemory({ disk }), random: randomFrom(2) });
+    await turns();
+    expect(after.runtimes()).toMatchObject([{ held: 1 }]);
+  });
+});

@@ -1,0 +1,23 @@
+// A crash at every append, with nothing or all of the last group on disk, loses nothing that was acknowledged.
+//
+// Method: a few seeds are played once without faults, to count their appends; then once for each append and each rest.
+
+import { expect, test } from "vitest";
+import { scenarioOf, simulate, type Scenario } from "../../../src/testing/index.ts";
+
+const seeds = [2, 5, 11, 17];
+
+test.each(seeds)("seed %i survives a crash at every append", async (seed) => {
+  const scenario: Scenario = { ...scenarioOf(seed, { isForeign: false }), faults: [] };
+  const { appends } = await simulate(scenario);
+  expect(appends).toBeGreaterThan(5);
+  for (let append = 1; append <= appends; append++) {
+    for (const whole of [0, 1, 100]) {
+      const { findings } = await simulate({
+        ...scenario,
+        faults: [{ do: "crash", append, whole, torn: 0, downMs: 100 }],
+      });
+      expect(findings, `append ${append}, ${whole} whole`).toEqual([]);
+    }
+  }
+});
