@@ -57,9 +57,11 @@ const defaultTimeoutMs = 30_000;
 
 /** Whatever the agent has called and not heard of ends with it. */
 function endCalls(host: Host, from: string, cause: "requested" | "caller_lost", reason: string): void {
-  for (const [address, { reportsTo, by }] of Array.from(host.run.actors)) {
-    if (reportsTo === from && by === "AR") host.tell(address, { type: "cue:EndCall", exec_id: "", cause, reason });
+  const open: string[] = [];
+  for (const [address, { reportsTo, by }] of host.run.actors) {
+    if (reportsTo === from && by === "AR") open.push(address);
   }
+  for (const address of open) host.tell(address, { type: "cue:EndCall", exec_id: "", cause, reason });
 }
 
 const toCall: Ear = (host, { word }) => {

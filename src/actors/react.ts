@@ -68,6 +68,8 @@ export type Reaction = {
   unheard: number;
   /** Whether any chart took anything. */
   moved: boolean;
+  /** The earliest timer that was set; or nothing if one that was due first is gone, and all have to be looked at. */
+  dueAt: number | null;
 };
 
 export type Ears = {
@@ -115,6 +117,7 @@ export function react(world: World, ears: Ears, run: Run, input: Input, stamp: S
     changed: new Set(),
     unheard: 0,
     moved: false,
+    dueAt: input.on === "timer" || input.on === "collapse" ? null : Infinity,
   };
   const undo: (() => void)[] = [];
   const id = idsAfter(stamp.seed);
@@ -132,6 +135,7 @@ export function react(world: World, ears: Ears, run: Run, input: Input, stamp: S
 
   const settle = (address: string, actor: Actor, taken: Step<AnyStateMachine>): void => {
     reaction.moved = true;
+    noteDue(reaction, run, taken);
     const before = run.actors.get(address);
     undo.push(() => {
       if (before) return void run.actors.set(address, before);
@@ -297,6 +301,16 @@ export function react(world: World, ears: Ears, run: Run, input: Input, stamp: S
       { cause: error },
     );
   }
+}
+
+/** A run may have thousands of timers: they are looked at again only if the first of them is gone. */
+function noteDue(reaction: Reaction, { dueAt }: Run, { armed, cancelled }: Step<AnyStateMachine>): void {
+  if (reaction.dueAt === null) return;
+  let earliest = reaction.dueAt;
+  for (const timer of armed) earliest = Math.min(earliest, timer.dueAt);
+  // One that was set in this very reaction may be the earliest, too.
+  const isGone = cancelled.some((timer) => timer.dueAt <= dueAt || timer.dueAt <= earliest);
+  reaction.dueAt = isGone ? null : earliest;
 }
 
 /** A result from elsewhere that nobody took came too late: it is kept, and changes nothing. */

@@ -57,8 +57,9 @@ export function openResidents({ store, clock, world, ears, report, take, post, i
     run.cancelAlarm?.();
     run.cancelAlarm = null;
   }
-  function setAlarm(run: Run): void {
-    const dueAt = dueOf(run);
+  /** `set`: the earliest timer that was set since the last time, if none that was due before is gone. */
+  function setAlarm(run: Run, set: number | null = null): void {
+    const dueAt = set === null ? dueOf(run) : Math.min(run.dueAt, set);
     if (dueAt === run.dueAt && run.cancelAlarm !== null) return;
     run.cancelAlarm?.();
     run.dueAt = dueAt;

@@ -180,7 +180,7 @@ export function openSystem({ store, clock, random, world, ears, report }: System
       residents.live(execution.execId, run.id);
       unit.rows.push(rowOf(run, execution));
     }
-    residents.setAlarm(run);
+    residents.setAlarm(run, reaction.dueAt);
     unit.runs.set(run.id, stateOf(run, at));
     const committed = {
       run: run.id,

@@ -27,8 +27,15 @@ const dispatch: Ear = (host, { word }) => {
 };
 
 const toOrders: Ear = (host, { word }) => {
-  const prefix = ordersOf(word.task?.exec_id ?? "");
-  for (const address of Array.from(host.run.actors.keys())) if (address.startsWith(prefix)) host.tell(address, word);
+  const orders = ordersOf(word.task?.exec_id ?? "");
+  const { attempt } = (word["payload"] as { context: { attempt?: number } }).context;
+  if (attempt !== undefined) {
+    // Of an earlier attempt none is left, and a run may have very many others.
+    host.tell(`${orders}${attempt}`, word);
+    host.tell(`${orders}${attempt}r`, word);
+    return;
+  }
+  for (const address of Array.from(host.run.actors.keys())) if (address.startsWith(orders)) host.tell(address, word);
 };
 
 export const taskDispatcher: Component = {

@@ -19,12 +19,14 @@ import {
 type Snapshot = AnyMachineSnapshot;
 type Context = Record<string, unknown>;
 type Action = Node["entry"][number];
-type Args = { context: unknown; event: EventObject; self: unknown; system: unknown; spawn?: unknown };
+type Args = { context: unknown; event: EventObject; self: unknown; system: unknown; spawn: () => never };
 
 /** What XState calls a builtin: assign, emit, raise, cancel and enqueueActions have a way to be resolved. */
 type Builtin = {
   type: string;
   assignment?: unknown;
+  /** What an emit says. */
+  event?: unknown;
   resolve: (
     scope: AnyActorScope,
     snapshot: unknown,
@@ -41,7 +43,7 @@ export type Interpreter = {
   go(snapshot: Snapshot, event: EventObject): Snapshot;
 };
 
-const allowed: ReadonlySet<string> = new Set(["xstate.emit", "xstate.raise", "xstate.cancel", "xstate.enqueueActions"]);
+const allowed: ReadonlySet<string> = new Set(["xstate.raise", "xstate.cancel", "xstate.enqueueActions"]);
 
 const refuseSpawn = (): never => {
   throw new Error("an actor is spawned: a machine may only emit and wait");
@@ -141,16 +143,16 @@ export function interpreterOf(
 
   function selectEventless(run: Run, event: EventObject): readonly Transition[] {
     if (!run.place.isRestless) return none;
-    const enabled = new Set<Transition>();
+    let enabled = none;
     for (const leaf of run.place.leaves) {
       for (let node: Node | undefined = leaf; node; node = node.parent) {
         const chosen = node.always && firstOf(node.always as readonly Transition[], run, event, node);
         if (!chosen) continue;
-        enabled.add(chosen);
+        if (!enabled.includes(chosen)) enabled = [...enabled, chosen];
         break;
       }
     }
-    return withoutConflicts([...enabled], new Set(run.place.nodes));
+    return withoutConflicts(enabled, run.place.nodes);
   }
 
   // ── what is done ──
@@ -160,14 +162,18 @@ export function interpreterOf(
       const isInline = typeof action === "function";
       const named = action as string | { type: string; params?: unknown };
       const resolved = isInline ? action : implementations.actions[nameOf(named)];
-      const args: Args = { context: run.context, event, self, system };
+      const args: Args = { context: run.context, event, self, system, spawn: refuseSpawn };
       const given = isInline || typeof named === "string" ? undefined : named.params;
       const params: unknown = typeof given === "function" ? given({ context: run.context, event }) : given;
       if (!isBuiltin(resolved)) {
         const type = isInline ? (action as { name: string }).name || "(anonymous)" : nameOf(named);
         perform({ type, info: args, params, exec: resolved });
       } else if (resolved.type === "xstate.assign") assign(resolved.assignment, run, args, params);
-      else resolve(resolved, run, event, args, params);
+      else if (resolved.type === "xstate.emit") {
+        const said = resolved.event;
+        const emitted: unknown = typeof said === "function" ? said(args, params) : said;
+        perform({ type: resolved.type, params: { event: emitted } });
+      } else resolve(resolved, run, event, args, params);
     }
   }
   const isBuiltin = (resolved: unknown): resolved is Builtin => typeof resolved === "function" && "resolve" in resolved;
@@ -175,15 +181,14 @@ export function interpreterOf(
     scope.actionExecutor(action as Parameters<AnyActorScope["actionExecutor"]>[0]);
 
   function assign(assignment: unknown, run: Run, args: Args, params: unknown): void {
-    const assigned = { ...args, spawn: refuseSpawn };
     let update: Context = {};
-    if (typeof assignment === "function") update = assignment(assigned, params) as Context;
+    if (typeof assignment === "function") update = assignment(args, params) as Context;
     else {
       for (const [field, value] of Object.entries(assignment as Context)) {
-        update[field] = typeof value === "function" ? (value(assigned, params) as unknown) : value;
+        update[field] = typeof value === "function" ? (value(args, params) as unknown) : value;
       }
     }
-    run.context = Object.assign({}, run.context, update);
+    run.context = { ...(run.context as Context), ...update };
   }
 
   function resolve(builtin: Builtin, run: Run, event: EventObject, args: Args, params: unknown): void {
@@ -233,7 +238,7 @@ export function interpreterOf(
         const raised = run.queue.shift();
         if (!raised) return;
         current = raised.type.startsWith("xstate.done.state.") ? stamped(raised) : raised;
-        transitions = withoutConflicts(select(run.place.tree, run, current), new Set(run.place.nodes));
+        transitions = withoutConflicts(select(run.place.tree, run, current), run.place.nodes);
       }
       const hasChanged: boolean = transitions.length > 0 && take(transitions, run, current);
       // An eventless transition that changed nothing would be taken for ever.
@@ -273,7 +278,7 @@ export function interpreterOf(
       const place = configuration(snapshot._nodes);
       const run: Run = { snapshot, context: snapshot.context, place, queue: [], isOver: false };
       const transitions = place.names.has(event.type)
-        ? withoutConflicts(select(place.tree, run, event), new Set(place.nodes))
+        ? withoutConflicts(select(place.tree, run, event), place.nodes)
         : none;
       const hasChanged = transitions.length > 0 && take(transitions, run, event);
       settle(run, event);

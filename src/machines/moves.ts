@@ -256,8 +256,9 @@ function entriesOf(transitions: readonly Transition[]): { entered: Set<Node>; by
 }
 
 /** Of transitions that would leave the same states, the inner ones; and among equals the first. */
-export function withoutConflicts(enabled: readonly Transition[], active: ReadonlySet<Node>): readonly Transition[] {
+export function withoutConflicts(enabled: readonly Transition[], nodes: readonly Node[]): readonly Transition[] {
   if (enabled.length < 2) return enabled;
+  const active = new Set(nodes);
   const kept = new Set<Transition>();
   for (const one of enabled) {
     const own = new Set(exitsOf([one], active));

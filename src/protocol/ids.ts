@@ -30,9 +30,7 @@ const seedCountBound = 2 ** (countBits - 8);
 
 /** The n-th id after a seed. */
 export function idAfter(seed: string, n: number): string {
-  const count = Number.parseInt(seed.slice(-countDigits), 16) + n;
-  if (count >= 2 ** countBits) throw new TroupeError("INTERNAL_ERROR", `id counter of seed "${seed}" overflows`, { n });
-  return seed.slice(0, -countDigits) + count.toString(16).padStart(countDigits, "0");
+  return idsAfter(seed)(n);
 }
 
 const halfBits = countBits / 2;
@@ -40,7 +38,7 @@ const half = 2 ** halfBits;
 const threeDigits = Array.from({ length: 4096 }, (_, number) => number.toString(16).padStart(3, "0"));
 const sixDigits = (number: number): string => `${threeDigits[number >> 12]}${threeDigits[number & 4095]}`;
 
-/** The ids after a seed, as idAfter gives them one by one: quicker where many are asked for. */
+/** The ids after a seed, one by one: quicker where many are asked for. */
 export function idsAfter(seed: string): (n: number) => string {
   const start = seed.slice(0, -countDigits);
   const upper = Number.parseInt(seed.slice(-countDigits, -countDigits / 2), 16);
@@ -48,7 +46,7 @@ export function idsAfter(seed: string): (n: number) => string {
   return (n) => {
     const sum = lower + n;
     const carried = upper + Math.floor(sum / half);
-    if (carried >= half) return idAfter(seed, n);
+    if (carried >= half) throw new TroupeError("INTERNAL_ERROR", `id counter of seed "${seed}" overflows`, { n });
     return start + sixDigits(carried) + sixDigits(sum % half);
   };
 }

@@ -12,6 +12,7 @@ export type Group = {
   /** The last record and journal line that are in the log once it is written. */
   seq: number;
   line: number;
+  units: number;
   records: Flat;
   checkpoints: Flat;
   runs: Flat;
@@ -45,6 +46,7 @@ export function groupOf(
   return {
     seq,
     line,
+    units: units.length,
     records,
     checkpoints: flat(checkpoints, checkpointValues),
     runs: flat(runs, runValues),

@@ -1,7 +1,7 @@
 // The thread of the one writer: commits groups, tries again while the disk refuses, and answers questions in between.
 //
-//   group ─▶ transaction ─▶ committed          a question is answered slice by slice, and a group that comes in
-//              └ refused ─▶ trouble ─250 ms─┐   between two slices goes first
+//   groups ─▶ transaction ─▶ committed         a question is answered slice by slice, and groups that come in
+//              └ refused ─▶ trouble ─250 ms─┐   between two slices go first
 //              ▲────────────────────────────┘
 
 import { backup } from "node:sqlite";
@@ -15,7 +15,13 @@ import type { Query, Row, Store } from "./store.ts";
 import { openTailMark } from "./tail-mark.ts";
 import { openWriter } from "./writer.ts";
 
-export type WorkerOptions = { file: string; mark: string; blobBytes: number; pagesMax: number | null };
+export type WorkerOptions = {
+  file: string;
+  mark: string;
+  blobBytes: number;
+  groupUnits: number;
+  pagesMax: number | null;
+};
 
 export type Question =
   | { ask: "find"; query: Query }
@@ -32,7 +38,7 @@ export type Order = { group: Group } | { number: number; question: Question };
 /** What the thread says; an error is told as its parts, since no class survives the way. */
 export type ToldError = { code: TroupeError["code"]; message: string; details: TroupeError["details"] };
 export type Told =
-  | { committed: number }
+  | { committed: number; groups: number; units: number }
   | { trouble: ToldError | null }
   | { number: number; answer: unknown }
   | { number: number; refusal: ToldError };
@@ -42,7 +48,7 @@ const runsPerSlice = 20;
 const backupPages = 1_000;
 
 const port = parentPort ?? notAThread();
-const { file, mark, blobBytes, pagesMax } = workerData as WorkerOptions;
+const { file, mark, blobBytes, groupUnits, pagesMax } = workerData as WorkerOptions;
 const writing = connect(file);
 if (pagesMax !== null) writing.exec(`pragma max_page_count = ${pagesMax}`);
 const reading = connect(file, { readOnly: true });
@@ -51,7 +57,9 @@ const questions = openQuestions(file, reading);
 const tailMark = openTailMark(mark);
 
 let committed = Number(writing.prepare("select seq from meta").get()?.["seq"]);
-let refused: Group | null = null;
+/** What came and is not written yet: as much of it as may goes into the next commit. */
+let waiting: Group[] = [];
+let refused = false;
 let isOpen = true;
 const asked: { number: number; answering: Answering<unknown> }[] = [];
 
@@ -66,26 +74,50 @@ const partsOf = (error: unknown): ToldError => {
   return { code, message, details };
 };
 
-function commit(group: Group): void {
+function commit(): void {
+  while (commitNext());
+}
+
+function commitNext(): boolean {
+  const groups = nextGroups();
+  const last = groups.at(-1);
+  if (last === undefined) return false;
   try {
-    tailMark.write(committed, group.seq);
-    writer.write(group);
+    tailMark.write(committed, last.seq);
+    writer.write(groups);
   } catch (error) {
-    refused = group;
+    refused = true;
     tell({ trouble: partsOf(error) });
     void again();
-    return;
+    return false;
   }
-  committed = group.seq;
-  if (refused !== null) tell({ trouble: null });
-  refused = null;
-  tell({ committed });
+  if (refused) tell({ trouble: null });
+  refused = false;
+  tellCommitted(groups, last);
+  return true;
+}
+
+/** The first, and as many more as a commit may hold. */
+function nextGroups(): Group[] {
+  let units = 0;
+  const end = waiting.findIndex(({ units: more }, place) => {
+    units += more;
+    return place > 0 && units > groupUnits;
+  });
+  return end < 0 ? waiting : waiting.slice(0, end);
+}
+
+function tellCommitted(groups: readonly Group[], { seq }: Group): void {
+  committed = seq;
+  const units = groups.reduce((sum, group) => sum + group.units, 0);
+  tell({ committed, groups: groups.length, units });
+  waiting = waiting.slice(groups.length);
 }
 
 async function again(): Promise<void> {
   const nothing = new Int32Array(new SharedArrayBuffer(4));
   await Atomics.waitAsync(nothing, 0, 0, retryMs).value;
-  if (isOpen && refused !== null) commit(refused);
+  if (isOpen) commit();
 }
 
 function* prune(endedBefore: number, max: number): Answering<number> {
@@ -119,10 +151,10 @@ async function copyTo(target: string): Promise<void> {
 function close(): void {
   isOpen = false;
   try {
-    if (refused !== null) {
-      writer.write(refused);
-      committed = refused.seq;
-      tell({ committed });
+    const last = waiting.at(-1);
+    if (last !== undefined) {
+      writer.write(waiting);
+      tellCommitted(waiting, last);
     }
     tailMark.write(committed, committed);
   } catch {
@@ -155,7 +187,7 @@ function* answerTo(question: Exclude<Question, { ask: "backup" }>): Answering<un
 }
 
 function hear(order: Order): void {
-  if ("group" in order) return commit(order.group);
+  if ("group" in order) return void waiting.push(order.group);
   const { number, question } = order;
   if (question.ask !== "backup") {
     asked.push({ number, answering: answerTo(question) });
@@ -171,6 +203,7 @@ function hearAll(): void {
   for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
     hear(next.message as Order);
   }
+  if (!refused) commit();
 }
 
 /** One question after the other: they share a connection, and the snapshot it sees. */
@@ -192,5 +225,6 @@ function answerAll(): void {
 
 port.on("message", (order: Order) => {
   hear(order);
+  if ("group" in order) hearAll();
   answerAll();
 });

@@ -61,6 +61,10 @@ const unusable = (directory: string, error: unknown): TroupeError => {
 
 type Asked = { resolve: (answer: unknown) => void; reject: (error: TroupeError) => void };
 
+/** How many units go to the writer without waiting for the end of a turn: when it is idle, and when it is not. */
+const eagerUnits = 8;
+const busyUnits = 64;
+
 class Sqlite implements Store {
   readonly #file: string;
   readonly #database: DatabaseSync;
@@ -76,7 +80,8 @@ class Sqlite implements Store {
   #sentNumbers: Numbers;
   #waiting: Unit[] = [];
   /** Units of the group that is being committed; null when none is. */
-  #underWay: number | null = null;
+  #sentUnits = 0;
+  #sentGroups = 0;
   #isScheduled = false;
   /** Rows are being rebuilt: what is appended now has to wait. */
   #isHeld = false;
@@ -108,6 +113,7 @@ class Sqlite implements Store {
       file,
       mark,
       blobBytes: options.blobBytes ?? 256 * 1_024,
+      groupUnits: this.#groupUnits,
       pagesMax: options.pagesMax ?? null,
     };
     this.#worker = new Worker(threadFile, { workerData });
@@ -123,7 +129,10 @@ class Sqlite implements Store {
     if (!this.#isOpen) throw closedFault();
     this.#numbers = numbersAfter(this.#numbers, unit);
     this.#waiting.push(unit);
-    this.#schedule();
+    // The writer begins while this thread goes on; what comes meanwhile it puts into its next commit.
+    const enough = this.#sentGroups === 0 ? eagerUnits : busyUnits;
+    if (this.#waiting.length >= Math.min(enough, this.#groupUnits)) this.#send();
+    else this.#schedule();
   }
 
   onCommitted(listener: (seq: number) => void): void {
@@ -139,7 +148,7 @@ class Sqlite implements Store {
   }
 
   pending(): number {
-    return this.#waiting.length + (this.#underWay ?? 0);
+    return this.#waiting.length + this.#sentUnits;
   }
 
   load(run: string): ReturnType<Store["load"]> {
@@ -195,7 +204,7 @@ class Sqlite implements Store {
       // What waits is written afterwards: its rows are at least as new as these.
       this.#isHeld = true;
       try {
-        await this.#until(() => this.#underWay === null);
+        await this.#until(() => this.#sentGroups === 0);
         if (this.#trouble !== null) throw this.#trouble;
         await this.#replaceRows(rows);
       } finally {
@@ -224,7 +233,7 @@ class Sqlite implements Store {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     await this.#maintenance;
-    await this.#until(() => this.#underWay === null && this.#waiting.length === 0 && this.#newNotes.size === 0);
+    await this.#until(() => this.#sentGroups === 0 && this.#waiting.length === 0 && this.#newNotes.size === 0);
     this.#database.close();
     if (this.#ended === null) await this.#ask({ ask: "close" });
     await this.#worker.terminate();
@@ -258,7 +267,7 @@ class Sqlite implements Store {
 
   #send(): void {
     this.#isScheduled = false;
-    if (this.#underWay !== null || this.#isHeld) return;
+    if (this.#isHeld) return;
     if (this.#waiting.length === 0 && this.#newNotes.size === 0) return;
     const units = this.#waiting.splice(0, this.#groupUnits);
     // Notes follow what was appended before them.
@@ -266,7 +275,8 @@ class Sqlite implements Store {
     const group = groupOf(units, notes, this.#sentNumbers);
     if (notes === this.#newNotes) this.#newNotes.clear();
     this.#sentNumbers = { seq: group.seq, line: group.line };
-    this.#underWay = units.length;
+    this.#sentUnits += units.length;
+    this.#sentGroups += 1;
     this.#post({ group });
   }
 
@@ -276,8 +286,8 @@ class Sqlite implements Store {
 
   #hear(told: Told): void {
     if ("committed" in told) {
-      this.#underWay = null;
-      this.#send();
+      this.#sentGroups -= told.groups;
+      this.#sentUnits -= told.units;
       this.#tellCommitted(told.committed);
       this.#tellWaiters();
     } else if ("trouble" in told) {

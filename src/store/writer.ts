@@ -17,7 +17,8 @@ import {
 import type { Row } from "./store.ts";
 
 export type Writer = {
-  write(group: Group): void;
+  /** In one transaction. */
+  write(groups: readonly Group[]): void;
   /** The next so many runs that ended before a time, and all that is of them; gives how many. */
   forget(endedBefore: number, max: number): number;
   /** Between these nothing else is written. */
@@ -88,7 +89,10 @@ export function openWriter(database: DatabaseSync, blobBytes: number): Writer {
   };
 
   return {
-    write: (group) => within(() => write(group)),
+    write: (groups) =>
+      within(() => {
+        for (const group of groups) write(group);
+      }),
     forget: (endedBefore, max) => within(() => forget(endedBefore, max)),
     beginRows: () => database.exec("begin immediate; delete from rows"),
     addRows: (rows) => {
