@@ -175,7 +175,8 @@ function finish(node: Node, active: ReadonlySet<Node>, completed: Set<Node>, don
 
 function isFinished(active: ReadonlySet<Node>, node: Node): boolean {
   if (node.type === "compound") return childrenOf(node).some((child) => child.type === "final" && active.has(child));
-  return node.type === "parallel" && childrenOf(node).every((child) => isFinished(active, child));
+  if (node.type === "parallel") return childrenOf(node).every((child) => isFinished(active, child));
+  return node.type === "final";
 }
 
 const targetsOf = ({ target }: Transition): readonly Node[] => (target ?? []) as readonly Node[];

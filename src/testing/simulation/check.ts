@@ -81,11 +81,15 @@ function* terminalEvents(byExecution: ReadonlyMap<string, readonly Told[]>): Gen
   }
 }
 
-/** I3: nothing begins below what has ended, but for orders that were on their way; all below ends within the grace. */
+/**
+ * I3: nothing begins below what has ended, but for orders that were on their way; all below ends within the grace. Over
+ * a wire a cancel may be lost on its way: then what it was for goes on until it settles.
+ */
 function* afterTheParent(
   { disk, troubleMs, scenario }: Evidence,
   byExecution: ReadonlyMap<string, readonly Told[]>,
 ): Generator<string> {
+  if (scenario.wire) return;
   for (const { execId, parent, id } of disk.rows.values()) {
     const over = parent === null ? undefined : endOf(byExecution.get(parent) ?? []);
     if (!over) continue;
