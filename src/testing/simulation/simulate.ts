@@ -68,7 +68,7 @@ class Simulation {
   #life: Life | null = null;
   #beginsAt = beganAt;
   /** What the next part of the play is to wait for. */
-  #next: (() => Promise<void>) | null = null;
+  readonly #next: (() => Promise<void>)[] = [];
   #commitMs: number;
   #isCalm = false;
   #troubleMs = 0;
@@ -143,9 +143,8 @@ class Simulation {
   async #turn(): Promise<boolean> {
     try {
       await settled();
-      const next = this.#next;
-      this.#next = null;
-      await next?.();
+      // Two faults may come in one turn: while the process stops, for one, it crashes, and is told to stop again.
+      for (let next = this.#next.shift(); next; next = this.#next.shift()) await next();
       if (!this.#life && this.#clock.now() >= this.#beginsAt) await this.#begin();
       await settled();
       return this.#clock.next();
@@ -240,7 +239,7 @@ class Simulation {
     if (this.#isCalm) return undefined;
     for (const fault of this.#scenario.faults) {
       if (fault.do !== "crash" || fault.append !== this.appends) continue;
-      this.#next = async () => this.#die(fault.downMs);
+      this.#next.push(async () => this.#die(fault.downMs));
       return fault;
     }
     return undefined;
@@ -255,7 +254,7 @@ class Simulation {
       this.#troubleMs += fault.forMs + fault.commitMs;
       this.#later(fault.forMs, () => (this.#commitMs = this.#scenario.commitMs));
     } else if (fault.do === "stop") {
-      this.#next = () => this.#stop(fault.graceMs, fault.downMs);
+      this.#next.push(() => this.#stop(fault.graceMs, fault.downMs));
     } else if (fault.do === "crash") {
       this.#life?.crash(fault);
       this.#die(fault.downMs);
