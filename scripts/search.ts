@@ -66,7 +66,9 @@ function lead(from: number, seeds: number): void {
     return `${total()} of ${seeds} seeds in ${seconds.toFixed(1)} s, ${Math.round(total() / seconds)} a second`;
   };
   const fail = (seed: number, complaint: string): never => {
-    enter(from, seed - from + 1, seed);
+    // The other core may be behind: what it has not played does not count.
+    const upTo = Math.min(seed + 1, ...shares.map(({ next }) => Math.max(next, from)));
+    enter(from, upTo - from, seed);
     console.error(`${line()}\n${complaint}\nreplay: npm run search -- --seed ${seed}`);
     process.exit(1);
   };

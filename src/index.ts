@@ -12,6 +12,8 @@ export { systemClock } from "./actors/clock.ts";
 export type { Clock } from "./actors/clock.ts";
 export type { LimitName } from "./actors/limits.ts";
 export type { Limits } from "./actors/limits.ts";
+export { openSqlite } from "./store/sqlite.ts";
+export { rebuildViews } from "./actors/views.ts";
 export type { Store } from "./store/store.ts";
 
 // Definitions.

@@ -113,7 +113,7 @@ describe("the TypeScript of README", () => {
       import { registerHooks } from "node:module";
       const sources = ${JSON.stringify(sources)};
       registerHooks({ resolve: (specifier, context, next) => next(sources[specifier] ?? specifier, context) });`;
-    return run(process.execPath, ["--import", `data:text/javascript,${encodeURIComponent(hook)}`, file]);
+    return run(process.execPath, ["--import", `data:text/javascript,${encodeURIComponent(hook)}`, file], folder);
   };
 
   test.skipIf(blocks.length === 0)("compiles", () => {

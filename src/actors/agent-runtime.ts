@@ -13,15 +13,16 @@ type Order = Message<"command:AgentRuntimeExecute">;
 const handlerAt = (execId: string): string => `handler/${execId}`;
 const callAt = (execId: string): string => `call/${execId}`;
 
-const isMine = ({ world }: Host, { agent_runtime }: { agent_runtime?: { exec_id: string } }): boolean =>
-  agent_runtime?.exec_id === world.runtime?.exec_id;
+/** Recorded: a replay may happen where the runtime of this process has another id. */
+const isMine = ({ ask, world }: Host, { agent_runtime }: { agent_runtime?: { exec_id: string } }): boolean =>
+  ask(() => agent_runtime?.exec_id === world.runtime?.exec_id);
 
 const execute: Ear = (host, { word }) => {
   if (!isMine(host, word)) return;
   const order = as<Order>(word);
   const address = handlerAt(order.agent.exec_id);
   if (host.tell(address, word)) return;
-  const { runtime } = host.world;
+  const runtime = host.ask(() => host.world.runtime);
   const problem = host.ask(() => problemOf(host, order.agent));
   host.enter(address, handlerRun, "AR", { order, ...(runtime && { runtime }), ...(problem && { problem }) });
 };

@@ -108,6 +108,7 @@ export function newHandlers(means: Means) {
     const own = isAgent ? { agent: order.agent } : { tool: order.tool };
     news += 1;
     const payload = { context: { attempt: order.payload.context.attempt, seq: news, ...context } };
+    beat(work, order);
     const type = `progress:${isAgent ? "Agent" : "Tool"}${kind}`;
     means.publish(work.run, isAgent ? "AR" : "XE", {
       type,
@@ -116,6 +117,17 @@ export function newHandlers(means: Means) {
       ...own,
       payload,
     } as Word);
+  }
+
+  /** A task that is given up when its executor is silent hears that there is progress. */
+  function beat(work: Work, { workflow, task, payload }: Order): void {
+    const chart = task && means.actor(work.run, `task/${task.exec_id}`);
+    const context = chart?.life.snapshot.context as { heartbeatMs?: number | null } | undefined;
+    if (!task || (context?.heartbeatMs ?? null) === null) return;
+    const said = { attempt: payload.context.attempt, seq: news, step: "heartbeat" };
+    const word = { type: "progress:TaskStep", ...(workflow && { workflow }), task, payload: { context: said } };
+    const heard = { word: word as unknown as Word, by: "TE" as const, from: "", run: "", id: means.id(), cause: null };
+    means.send(work.run, { on: "message", told: false, ...heard });
   }
 
   function callTool(work: Work, id: string, input: unknown): Promise<unknown> {

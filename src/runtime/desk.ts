@@ -93,8 +93,9 @@ export function openDesk({ system, store, clock, definitions, limits, endings, g
     gate();
     const { idempotencyKey, correlationId } = options;
     const now = clock.now();
-    const known =
-      idempotencyKey === undefined ? undefined : (fresh.get(idempotencyKey) ?? store.key(idempotencyKey, now));
+    const kept = idempotencyKey === undefined ? undefined : store.key(idempotencyKey, now);
+    // A key may be kept longer than what it began: then it stands for nothing any more.
+    const known = fresh.get(idempotencyKey ?? "") ?? (kept && store.row(kept.execId) ? kept : undefined);
     if (known) {
       if (known.fingerprint === fingerprintOf(content)) return { run: known.execId, isNew: false };
       const message = `the key '${known.key}' was used for other content`;

@@ -143,7 +143,13 @@ async function assemble(store: Store, options: Options, prepared: Prepared) {
       running: () => handlers.running("agent"),
       publish: (word) => tell({ run: runtime.exec_id, by: "AR", word }),
     });
-  const recovered = await system.recover();
+  const { cut } = store.opened();
+  if (cut) log("warn", "the log was cut at its end", { records: cut.records, reason: cut.reason });
+  store.onTrouble((trouble) => {
+    if (trouble) log("warn", "nothing can be written", { message: trouble.message, ...trouble.details });
+    else log("info", "what waited can be written again", {});
+  });
+  const recovered = { ...(await system.recover()), cut };
   const endPruning = keepPruning(store, clock, limits.retentionMs, log);
   const gate = (): void => {
     if (stopping) throw new TroupeError("INVALID_STATE", "the troupe is stopping: nothing new is taken", closed);
@@ -200,6 +206,8 @@ async function assemble(store: Store, options: Options, prepared: Prepared) {
     },
     /** What was found at the start. */
     recovered,
+    /** A whole copy of the store, while it is in use. */
+    backup: (file: string): Promise<void> => store.backup(file),
     limits,
     /** Adds definitions, or replaces those of the same id for runs that begin from now on. */
     async define(more: Definitions): Promise<void> {

@@ -1,6 +1,6 @@
 // The store on disk: a SQLite database in a directory, written by a thread of its own, read here at once.
 //
-//   append ─▶ waiting ──one group at a time──▶ thread: transaction, fsync ─▶ committed ─▶ onCommitted(seq)
+//   append ─▶ waiting ──groups──▶ thread: all that came in one transaction, fsync ─▶ committed ─▶ onCommitted(seq)
 //   load, row, key … ◀── a connection of this thread that only reads
 //   find, count, read, prune, rebuild, backup ◀──▶ thread
 //
@@ -79,7 +79,7 @@ class Sqlite implements Store {
   #numbers: Numbers;
   #sentNumbers: Numbers;
   #waiting: Unit[] = [];
-  /** Units of the group that is being committed; null when none is. */
+  /** What the writer has and has not committed. */
   #sentUnits = 0;
   #sentGroups = 0;
   #isScheduled = false;

@@ -81,6 +81,25 @@ describe("runs in memory", () => {
     expect(here.stats().asleep).toBeGreaterThanOrEqual(4);
   });
 
+  it("B3: one whose runtime has another id now is replayed all the same", async () => {
+    const clock = virtualClock(Date.UTC(2026, 0, 1));
+    const disk = makeDisk();
+    const never = { id: "never", handler: () => new Promise(() => undefined) };
+    const calls = { id: "calls", tasks: [{ id: "call", type: "agent" as const, agent: "never", timeout: "9d" }] };
+    const options = { clock, workflows: [calls], agents: [never] };
+    const first = openMemory({ disk });
+    const before = await troupe({ ...options, store: first, random: randomFrom(1) });
+    const { execId } = before.start("calls");
+    await turns();
+    first.crash();
+    const second = openMemory({ disk });
+    second.setNote("runtime_id", "01900000-0000-7000-8000-00000000beef");
+    const after = await troupe({ ...options, store: second, random: randomFrom(2) });
+    await turns();
+    expect(after.stats()).toMatchObject({ parked: 0 });
+    expect(after.get(execId).status).toBe("RUNNING");
+  });
+
   it("B3: one that comes back after a crash holds its place at the runtime again", async () => {
     const clock = virtualClock(Date.UTC(2026, 0, 1));
     const disk = makeDisk();

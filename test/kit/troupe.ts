@@ -5,10 +5,10 @@ import { root } from "./tree.ts";
 
 export type Ended = { readonly exit: number | null; readonly stdout: string; readonly stderr: string };
 
-/** Runs a program in the repository's root, without input, and waits for its end. */
-export function run(program: string, args: readonly string[]): Ended {
+/** Runs a program without input, in the repository's root unless it is told otherwise, and waits for its end. */
+export function run(program: string, args: readonly string[], cwd = root): Ended {
   const { status, stdout, stderr } = spawnSync(program, args, {
-    cwd: root,
+    cwd,
     encoding: "utf8",
     stdio: ["ignore", "pipe", "pipe"],
     timeout: 100_000,
