@@ -368,6 +368,10 @@ function checkCodes(codes: unknown, at: string, note: Note): void {
 /** Functions stand in it as their text: another function is another definition. */
 const hashOf = (spec: WorkflowSpec): string =>
   createHash("sha256")
-    .update(JSON.stringify(spec, (_, value: unknown) => (typeof value === "function" ? `fn ${String(value)}` : value)))
+    .update(
+      JSON.stringify({ ...spec, description: undefined }, (_, value: unknown) =>
+        typeof value === "function" ? `fn ${String(value)}` : value,
+      ),
+    )
     .digest("hex")
     .slice(0, 16);

@@ -1,5 +1,6 @@
 // What a handler returned or threw, as data: whatever it is, it can be recorded and sent.
 
+import { checkDepth } from "./depth.ts";
 import { asData } from "../machines/speech.ts";
 import { calleeCodePattern, fromUnknown, TroupeError } from "../protocol/errors.ts";
 import type { Data } from "../protocol/fields.ts";
@@ -20,6 +21,7 @@ export function outputOf(returned: unknown, bytesMax: number): Data {
 export function contentOf(value: unknown, bytesMax: number, what: string): unknown {
   const text: string | undefined = JSON.stringify(value);
   if (text === undefined) return {};
+  checkDepth(text, what);
   const bytes = Buffer.byteLength(text);
   if (bytes <= bytesMax) return JSON.parse(text) as unknown;
   throw new TroupeError("PAYLOAD_TOO_LARGE", `${what} has ${bytes} bytes, at most ${bytesMax} are allowed`, {

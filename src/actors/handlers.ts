@@ -89,7 +89,11 @@ export function newHandlers(means: Means) {
         },
       }),
     };
-    return (means.handlerOf(definition) as AgentHandler)(input, context as Parameters<AgentHandler>[1]);
+    // A copy: what a handler does to its input must not reach the charts.
+    return (means.handlerOf(definition) as AgentHandler)(
+      structuredClone(input),
+      context as Parameters<AgentHandler>[1],
+    );
   }
 
   /** The same whenever the same attempt is run again; of a tool that an agent called, by the place of the call. */

@@ -143,7 +143,13 @@ export function openSystem({ store, clock, random, world, ears, report }: System
       if (run.actors.size === 0 && run.seq <= committedSeq) residents.drop(run);
       return [];
     }
-    note(run, heard, taken, reaction, unit);
+    try {
+      note(run, heard, taken, reaction, unit);
+    } catch (error) {
+      // What cannot be written down did not happen: on disk the run is where it was.
+      residents.park(id, fromUnknown(error).message);
+      return [];
+    }
     return reaction.forwards;
   }
 
@@ -167,8 +173,8 @@ export function openSystem({ store, clock, random, world, ears, report }: System
   }
 
   function note(run: Run, input: Input, { at, seed }: Stamp, reaction: Reaction, unit: OpenUnit): void {
-    newest += 1;
     const body = bodyOf(input, seed, run.correlationId, reaction);
+    newest += 1;
     const { lines } = reaction;
     const record: LogRecord = { seq: newest, run: run.id, at, line: newestLine + 1, lines, body };
     newestLine += lines;
@@ -249,7 +255,7 @@ export function openSystem({ store, clock, random, world, ears, report }: System
     },
     /** Begins where the log ends: timers, handlers that were at work, whoever waits for a slot. */
     async recover(): Promise<{ live: number; busy: number; parked: number }> {
-      const { live, busy, broken } = residents.settle();
+      // Counted before the first alarm rings: a run that ends meanwhile would keep its slot for ever.
       const running = await store.count({ entity: "workflow", status: ["RUNNING", "PAUSED"] }, "status");
       const pending: string[] = [];
       for (let after: string | null | undefined; after !== null;) {
@@ -263,6 +269,7 @@ export function openSystem({ store, clock, random, world, ears, report }: System
         pending.push(...page.rows.map(({ execId }) => execId));
         after = page.cursor;
       }
+      const { live, busy, broken } = residents.settle();
       world.slots.inherit(
         Object.values(running).reduce((sum, count) => sum + count, 0),
         pending,

@@ -39,7 +39,7 @@ const execute: Ear = (host, { word }) => {
 /** What is wrong with the input of a tool that is defined here; the tool is not called then. */
 const problemOf = (host: Host, id: string, { payload }: Order): WireError | null =>
   host.ask(() => {
-    const { errors } = checkedBy(host.world.definitions.tools.get(id)?.input, payload.context.input);
+    const { errors } = checkedBy(host.world.definitions.tools.get(id)?.input, structuredClone(payload.context.input));
     if (!errors) return null;
     const listed = errors.map(({ field, message }) => (field === "" ? message : `${field}: ${message}`)).join("; ");
     return { code: "VALIDATION_FAILED", message: `the input of tool '${id}' is wrong: ${listed}`, details: { errors } };

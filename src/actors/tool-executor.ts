@@ -21,7 +21,7 @@ function problemOf({ world, run }: Host, { tool, payload }: Order): WireError | 
       details: { reason: "all_busy", limit: "tools", max: world.limits.tools },
     };
   }
-  const { errors } = checkedBy(definition.input, payload.context.input);
+  const { errors } = checkedBy(definition.input, structuredClone(payload.context.input));
   if (!errors) {
     world.handlers.reserve("tool", run.id, handlerAt(tool.exec_id));
     return null;

@@ -20,8 +20,10 @@ export const noScope = "_";
 export const reservedIds = [noScope, "executions", "__proto__", "constructor", "prototype"] as const;
 const reserved: ReadonlySet<string> = new Set(reservedIds);
 
-export const isDefinitionId = (text: string): boolean => definitionIdPattern.test(text) && !reserved.has(text);
-export const isExecId = (text: string): boolean => execIdPattern.test(text);
+// What is no text would be made one by the pattern.
+export const isDefinitionId = (text: string): boolean =>
+  typeof text === "string" && definitionIdPattern.test(text) && !reserved.has(text);
+export const isExecId = (text: string): boolean => typeof text === "string" && execIdPattern.test(text);
 
 // Seeds keep the topmost 8 of the counted 48 bits clear: 2^40 ids fit behind each before the count could overflow.
 const countBits = 48;

@@ -68,7 +68,7 @@ const quote = 0x22;
 const backslash = 0x5c;
 
 /** The deepest nesting of brackets outside strings; no more than a bound where the text is not JSON. */
-function depthOf(text: string): number {
+export function depthOf(text: string): number {
   let depth = 0;
   let deepest = 0;
   let inString = false;

@@ -31,6 +31,12 @@ type Means = {
   /** Where the answer to a message goes that has no subject of its own. */
   inbox: (messageId: string) => string;
 };
+const reasonCharsMax = 4_096;
+function checkReason(reason: string): void {
+  if (typeof reason === "string" && reason.length <= reasonCharsMax) return;
+  throw new TroupeError("VALIDATION_FAILED", `a reason is a text of at most ${reasonCharsMax} characters`);
+}
+
 type Place = { run: string; entity: Row["entity"]; id: string; parents: Partial<Word> };
 
 const answerMs = 5_000;
@@ -128,6 +134,7 @@ export function openCommands({ system, store, clock, limits, gate, replySubject,
     },
     /** What is under way goes on to its end; nothing new begins, and deadlines stand still. */
     async pause(execId: string, reason = "paused by a person"): Promise<void> {
+      checkReason(reason);
       const { run, sections } = workflowOf(execId, "only workflow executions are paused");
       await ask(run, "command:WorkflowPause", sections, { reason, paused_by: caller });
     },
@@ -145,6 +152,7 @@ export function openCommands({ system, store, clock, limits, gate, replySubject,
     },
     /** Ends an execution and all below it, waits until that is so, and says what came of each. */
     async cancel(execId: string, reason = "canceled by a person"): Promise<CancelReport> {
+      checkReason(reason);
       const { run, entity, id, parents } = find(execId);
       if (entity === "tool" || entity === "agent_runtime") {
         throw wrongKind(execId, entity, "it is canceled through its task");

@@ -1,5 +1,6 @@
 // What people hand in as content: JSON values within their size, and labels.
 
+import { checkDepth } from "../actors/depth.ts";
 import { TroupeError } from "../protocol/errors.ts";
 
 export type Labels = Readonly<Record<string, string>>;
@@ -19,6 +20,7 @@ export function checkedContent(content: unknown, bytesMax: number): unknown {
   if (text === undefined) {
     throw new TroupeError("VALIDATION_FAILED", `what was given is no JSON value but a ${typeof content}`);
   }
+  checkDepth(text, "what was given");
   const bytes = Buffer.byteLength(text);
   if (bytes <= bytesMax) return JSON.parse(text);
   throw new TroupeError("PAYLOAD_TOO_LARGE", `what was given has ${bytes} bytes, at most ${bytesMax} are allowed`, {

@@ -24,6 +24,7 @@ export type Shown = Omit<Row, "body" | "text"> & {
 export type Search = Partial<Query>;
 export type Listing = { items: Shown[]; cursor: string | null };
 export type Grouping = Parameters<Store["count"]>[1];
+const groupings: readonly Grouping[] = ["status", "id", "entity"];
 
 /** From which line of the journal on, and how many lines; the next page begins one after the last line of this. */
 export type HistoryPage = { fromLine?: number; limit?: number };
@@ -97,6 +98,9 @@ export function openQuestions({ system, store, limits, registry, slots }: Means)
       return { items: rows.map(shown), cursor };
     },
     async count(search: Omit<Search, "limit" | "after" | "order"> = {}, by: Grouping = "status") {
+      if (!groupings.includes(by)) {
+        throw new TroupeError("VALIDATION_FAILED", `'${by}' is none of ${groupings.join(", ")}`, { given: by });
+      }
       return store.count(checkedQuery(search, ["limit", "after", "order"]), by);
     },
     /** Every message of an execution and of what it called, in order. */
