@@ -44,7 +44,7 @@ export type Told =
   | { number: number; refusal: ToldError };
 
 const retryMs = 250;
-const runsPerSlice = 20;
+const runsPerSlice = 64;
 const backupPages = 1_000;
 
 const port = parentPort ?? notAThread();

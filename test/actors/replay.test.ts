@@ -202,10 +202,17 @@ describe("a definition that is not there any more", () => {
 
   test("also when it is there in another form", async () => {
     const { bed, execId } = await waiting();
-    const changed = company.map((one) => (one.id === "signaled" ? { ...one, description: "changed" } : one));
+    const changed = company.map((one) => (one.id === "signaled" ? { ...one, timeout: "3d" } : one));
     const life = await makeBed({ seed: 2, disk: bed.disk, workflows: changed }).open();
     life.troupe.why(execId);
     expect(life.troupe.why(execId)).toMatch(/is not defined as it was/);
+  });
+
+  test("but not when only its description is another", async () => {
+    const { bed, execId } = await waiting();
+    const described = company.map((one) => (one.id === "signaled" ? { ...one, description: "said better" } : one));
+    const life = await makeBed({ seed: 2, disk: bed.disk, workflows: described }).open();
+    expect(life.troupe.why(execId)).toMatch(/waits for signal 'go'/);
   });
 });
 
