@@ -26,7 +26,7 @@ export type { AgentDefinition } from "./agents/agent.ts";
 export type { AgentHandler } from "./agents/agent.ts";
 export type { Duration } from "./actors/definition.ts";
 export type { Json } from "./actors/template.ts";
-export type { Log } from "./agents/agent.ts";
+export type { Log } from "./protocol/handler.ts";
 export type { RetrySpec } from "./actors/definition.ts";
 export type { Schema } from "./tools/tool.ts";
 export type { Scope } from "./actors/template.ts";

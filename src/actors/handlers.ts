@@ -5,7 +5,8 @@
 //   F2. Whatever a handler returns or throws becomes one cue, and what it does after that is dropped.
 //   F3. Its signal is aborted when its run is canceled, over its time, or stopped with the process.
 
-import type { AgentDefinition, AgentHandler, Log } from "../agents/agent.ts";
+import type { AgentDefinition, AgentHandler } from "../agents/agent.ts";
+import type { Log } from "../protocol/handler.ts";
 import type { Outcome } from "../machines/speech.ts";
 import type { Message } from "../protocol/catalogue.ts";
 import type { Component as Code } from "../protocol/entry.ts";

@@ -70,7 +70,8 @@ function called(value: (scope: Scope) => unknown, scope: Scope): unknown {
   try {
     const given: unknown = value(frozen(scope));
     if (isPromise(given)) {
-      // It is too late to be heard, and must not end the process.
+      // The task fails for the promise itself, with the error below; how that ends changes nothing any more, and a
+      // rejection that nobody hears would end the process.
       Promise.resolve(given).catch(() => undefined);
       throw new Error("it returned a promise, and has to answer at once");
     }

@@ -1,32 +1,13 @@
 // What an agent is to the engine: an id, and a function that runs in this process.
 
-/** Where a handler may say things for people to read; fields are searched by, so they are short. */
-export interface Log {
-  debug(message: string, fields?: Readonly<Record<string, unknown>>): void;
-  info(message: string, fields?: Readonly<Record<string, unknown>>): void;
-  warn(message: string, fields?: Readonly<Record<string, unknown>>): void;
-  error(message: string, fields?: Readonly<Record<string, unknown>>): void;
-}
+import type { HandlerContext } from "../protocol/handler.ts";
 
-/** What a handler is told of its run, and what it may say and ask while it runs. */
-export interface AgentContext {
-  /** Aborted when the run is canceled, over its time or given up; whatever is returned after that is dropped. */
-  readonly signal: AbortSignal;
-  /** Counts from 1. */
-  readonly attempt: number;
-  /** The same whenever the same attempt is run again, after a crash for instance: for what must not happen twice. */
-  readonly idempotencyKey: string;
-  /** When nobody will wait for the answer any longer. */
-  readonly deadline: Date | null;
-  readonly execId: string;
-  readonly correlationId: string;
-  readonly log: Log;
+/** What the handler of an agent may do beside what every handler may. */
+export interface AgentContext extends HandlerContext {
   /** What it thinks, as progress for whoever watches. */
   readonly thinking: (text: string) => void;
   /** A piece of its answer, as progress for whoever watches. */
   readonly token: (text: string) => void;
-  /** A step it has done, as progress for whoever watches. */
-  readonly step: (data: unknown) => void;
   /** Runs a tool by its id; rejects with a TroupeError of the tool's code. */
   readonly tool: (id: string, input: unknown) => Promise<unknown>;
 }

@@ -93,7 +93,7 @@ export function interpreterOf(
     const isInline = typeof guard === "function";
     const named = guard as string | { type: string; params?: unknown };
     const resolved = isInline ? guard : implementations.guards[typeof named === "string" ? named : named.type];
-    if (resolved === undefined) throw new Error(`guard '${nameOf(named)}' is not implemented`);
+    if (resolved === undefined) throw new Error(`there is no guard '${nameOf(named)}'`);
     if (typeof resolved !== "function") return passes(resolved as Guard, run, event);
     const given = isInline || typeof named === "string" ? undefined : named.params;
     const params: unknown = typeof given === "function" ? given(args) : given;

@@ -13,7 +13,7 @@ import { newRegistry } from "../actors/registry.ts";
 import { newSlots } from "../actors/slots.ts";
 import { type Committed, openSystem, type System } from "../actors/system.ts";
 import { openWorld } from "../actors/world.ts";
-import type { Log } from "../agents/agent.ts";
+import type { Log } from "../protocol/handler.ts";
 import type { Component as Code } from "../protocol/entry.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { seedAt } from "../protocol/ids.ts";
@@ -69,7 +69,6 @@ type Prepared = {
 };
 
 // One after the other, what a troupe is made of.
-// oxlint-disable-next-line max-lines-per-function
 async function assemble(store: Store, options: Options, prepared: Prepared) {
   const { limits, subjects, definitions, components, here } = prepared;
   const clock = options.clock ?? systemClock();

@@ -327,6 +327,7 @@ class Sqlite implements Store {
 
   #maintain<T>(act: () => Promise<T>): Promise<T> {
     const done = this.#maintenance.then(act);
+    // Whoever asked hears of the failure by what is returned; the next only waits for its turn.
     this.#maintenance = done.catch(() => undefined);
     return done;
   }

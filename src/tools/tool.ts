@@ -1,31 +1,10 @@
 // What a tool is to the engine: an id, a function that runs in this process, and what goes in and out of it.
 
+import type { HandlerContext } from "../protocol/handler.ts";
 import type { FieldError } from "../protocol/refusal.ts";
 
-/** Where a handler may say things for people to read; fields are searched by, so they are short. */
-export interface Log {
-  debug(message: string, fields?: Readonly<Record<string, unknown>>): void;
-  info(message: string, fields?: Readonly<Record<string, unknown>>): void;
-  warn(message: string, fields?: Readonly<Record<string, unknown>>): void;
-  error(message: string, fields?: Readonly<Record<string, unknown>>): void;
-}
-
-/** What a handler is told of its run: as an agent is, but that a tool does not think, stream or call tools. */
-export interface ToolContext {
-  /** Aborted when the run is canceled, over its time or given up; whatever is returned after that is dropped. */
-  readonly signal: AbortSignal;
-  /** Counts from 1. */
-  readonly attempt: number;
-  /** The same whenever the same attempt is run again, after a crash for instance: for what must not happen twice. */
-  readonly idempotencyKey: string;
-  /** When nobody will wait for the answer any longer. */
-  readonly deadline: Date | null;
-  readonly execId: string;
-  readonly correlationId: string;
-  readonly log: Log;
-  /** A step it has done, as progress for whoever watches. */
-  readonly step: (data: unknown) => void;
-}
+/** A tool does not think, stream or call tools: it has what every handler has. */
+export type ToolContext = HandlerContext;
 
 /**
  * Gives the result or a promise of it, or throws. The `code` of a thrown error, if it is in capitals

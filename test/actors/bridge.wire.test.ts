@@ -4,6 +4,7 @@
 
 import { describe, expect, it } from "vitest";
 import { randomFrom } from "../../src/testing/random.ts";
+import { facadeOf } from "../../src/testing/simulation/weather.ts";
 import { subjectCodec } from "../../src/protocol/subjects.ts";
 import { entryOf } from "../../src/protocol/catalogue.ts";
 import type { Connection, Transport } from "../../src/transport/transport.ts";
@@ -31,15 +32,7 @@ function harmful(inner: Transport, harm: Harm, random: () => number, later: (ms:
         else send();
         return undefined;
       };
-      return {
-        publish,
-        request: (...given) => connection.request(...given),
-        subscribe: (...given) => connection.subscribe(...given),
-        hasInterest: (subject) => connection.hasInterest(subject),
-        connected: () => connection.connected(),
-        onChange: (listener) => connection.onChange(listener),
-        close: () => connection.close(),
-      };
+      return { ...facadeOf(connection), publish };
     },
   };
 }

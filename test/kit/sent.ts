@@ -107,3 +107,9 @@ export const change = (sent: Sent, path: string, value?: unknown): Sent => ({
   ...sent,
   body: put(sent.body as object, path, value),
 });
+/** What is said of each field at fault. */
+export const said = (sent: Sent): Record<string, string> => {
+  const { details } = refusalOf(() => hear(sent));
+  const errors = details["errors"] as { field: string; message: string }[];
+  return Object.fromEntries(errors.map(({ field, message }) => [field, message]));
+};

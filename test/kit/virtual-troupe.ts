@@ -5,6 +5,7 @@
 import type { AgentContext } from "../../src/agents/agent.ts";
 import type { Word } from "../../src/actors/component.ts";
 import type { Connection } from "../../src/transport/transport.ts";
+import { pass, settled } from "./passing.ts";
 import { clientName, tappedTransport } from "./tapped-transport.ts";
 import type { Options, Troupe } from "../../src/runtime/troupe.ts";
 import { troupe } from "../../src/runtime/troupe.ts";
@@ -48,9 +49,6 @@ export type VirtualTroupe = {
   /** A component dies: its charts in a run and their timers are gone, and whatever is said to them finds nobody. */
   kill(run: string, by: string): void;
 };
-
-/** Whatever was promised and needs no time has happened. */
-const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 const hourMs = 3_600_000;
 
@@ -96,16 +94,6 @@ export async function virtualTroupe(given: Given): Promise<VirtualTroupe> {
     );
   const correlationOf = (run: string): string => opened.system.peek(run)?.correlationId ?? run;
 
-  async function pass(ms: number): Promise<void> {
-    const until = clock.now() + ms;
-    await settled();
-    while ((clock.nextAt() ?? Infinity) <= until) {
-      clock.next();
-      await settled();
-    }
-    clock.advanceTo(until);
-  }
-
   async function until(type: string, times = 1): Promise<Line> {
     const limit = clock.now() + hourMs;
     for (;;) {
@@ -140,7 +128,19 @@ export async function virtualTroupe(given: Given): Promise<VirtualTroupe> {
       (error: unknown) => answers.push(fromUnknown(error).code),
     );
 
-  return { troupe: opened, answers, given: noted, processOf, client, clock, subjects, lines, pass, until, kill };
+  return {
+    troupe: opened,
+    answers,
+    given: noted,
+    processOf,
+    client,
+    clock,
+    subjects,
+    lines,
+    until,
+    kill,
+    pass: (ms) => pass(clock, ms),
+  };
 }
 
 export const newClock = (): VirtualClock => virtualClock(Date.UTC(2026, 0, 1));

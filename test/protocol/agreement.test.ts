@@ -13,21 +13,14 @@ import {
   metadata,
   put,
   refusalOf,
+  said,
   relay,
   run,
   spoilt,
   timeout,
   trigger,
   wfx,
-  type Sent,
 } from "../kit/sent.ts";
-
-/** What is said of each field at fault. */
-const said = (sent: Sent): Record<string, string> => {
-  const { details } = refusalOf(() => hear(sent));
-  const errors = details["errors"] as { field: string; message: string }[];
-  return Object.fromEntries(errors.map(({ field, message }) => [field, message]));
-};
 
 test("R1: what contradicts is named, and what it contradicts", () => {
   expect(said({ ...trigger, headers: { "Nats-Msg-Id": id(11), "Troupe-Correlation-Id": "x".repeat(200) } })).toEqual({

@@ -23,6 +23,7 @@ import {
   metadata,
   put,
   refusalOf,
+  said,
   relay,
   spoilt,
   subjects,
@@ -31,13 +32,6 @@ import {
   trigger,
   type Sent,
 } from "../kit/sent.ts";
-
-/** What is said of each field at fault. */
-const said = (sent: Sent): Record<string, string> => {
-  const { details } = refusalOf(() => hear(sent));
-  const errors = details["errors"] as { field: string; message: string }[];
-  return Object.fromEntries(errors.map(({ field, message }) => [field, message]));
-};
 
 describe("refusals", () => {
   type Reason = readonly [why: Why, code: ErrorCode, sent: Sent, ...fields: string[]];

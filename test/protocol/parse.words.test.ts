@@ -15,6 +15,7 @@ import {
   metadata,
   put,
   refusalOf,
+  said,
   run,
   spoilt,
   subjects,
@@ -22,13 +23,6 @@ import {
   trigger,
   type Sent,
 } from "../kit/sent.ts";
-
-/** What is said of each field at fault. */
-const said = (sent: Sent): Record<string, string> => {
-  const { details } = refusalOf(() => hear(sent));
-  const errors = details["errors"] as { field: string; message: string }[];
-  return Object.fromEntries(errors.map(({ field, message }) => [field, message]));
-};
 
 test("P3: a header that is to be the message's id and is none is named", () => {
   for (const given of ["m1", "", id(10).toUpperCase().replace("8", "A")]) {

@@ -6,9 +6,9 @@ import { troupe } from "../../src/runtime/troupe.ts";
 import { type Disk, makeDisk, type MemoryStore, openMemory } from "../../src/store/memory.ts";
 import { randomFrom } from "../../src/testing/random.ts";
 import { virtualClock, type VirtualClock } from "../../src/testing/virtual-clock.ts";
+import { pass } from "../kit/passing.ts";
 
-/** Whatever was promised and needs no time has happened. */
-export const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+export { settled } from "../kit/passing.ts";
 
 export const second = 1_000;
 export const hour = 3_600 * second;
@@ -30,17 +30,7 @@ export async function openBed({ disk = makeDisk(), clock = newClock(), ...option
   const reports: Bed["reports"] = [];
   const log: Options["log"] = (level, message, fields) => void reports.push({ level, message, fields });
   const t = await troupe({ log, ...options, store, clock, random: randomFrom(7) });
-  async function pass(ms: number): Promise<void> {
-    const until = clock.now() + ms;
-    await settled();
-    while ((clock.nextAt() ?? Infinity) <= until) {
-      clock.next();
-      await settled();
-    }
-    clock.advanceTo(until);
-    await settled();
-  }
-  return { t, clock, disk, store, reports, pass };
+  return { t, clock, disk, store, reports, pass: (ms) => pass(clock, ms) };
 }
 
 export const newClock = (): VirtualClock => virtualClock(Date.UTC(2026, 0, 1));

@@ -81,7 +81,8 @@ export function weatherOver(inner: Transport, means: Means): { transport: Transp
   };
 }
 
-const facadeOf = (connection: Connection): Connection => ({
+/** A connection whose verbs one may replace. */
+export const facadeOf = (connection: Connection): Connection => ({
   publish: (...given) => connection.publish(...given),
   request: (...given) => connection.request(...given),
   subscribe: (...given) => connection.subscribe(...given),

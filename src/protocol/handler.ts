@@ -1,0 +1,25 @@
+// What the function of an agent or a tool is told of the run it works for, and where it may say things.
+
+/** Where a handler may say things for people to read; fields are searched by, so they are short. */
+export interface Log {
+  debug(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  info(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  warn(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  error(message: string, fields?: Readonly<Record<string, unknown>>): void;
+}
+
+export interface HandlerContext {
+  /** Aborted when the run is canceled, over its time or given up; whatever is returned after that is dropped. */
+  readonly signal: AbortSignal;
+  /** Counts from 1. */
+  readonly attempt: number;
+  /** The same whenever the same attempt is run again, after a crash for instance: for what must not happen twice. */
+  readonly idempotencyKey: string;
+  /** When nobody will wait for the answer any longer. */
+  readonly deadline: Date | null;
+  readonly execId: string;
+  readonly correlationId: string;
+  readonly log: Log;
+  /** A step it has done, as progress for whoever watches. */
+  readonly step: (data: unknown) => void;
+}
