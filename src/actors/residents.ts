@@ -148,13 +148,15 @@ export function openResidents({ store, clock, world, ears, report, take, post, i
     if (run) drop(run);
     asleep.get(id)?.();
     asleep.delete(id);
+    // It may stand for long: others need not wait for it.
+    world.slots.release(id);
     report("error", "a run is parked", { run: id, reason });
     store.append({ records: [], runs: [{ run: id, dueAt: null, state: "parked", at: clock.now() }], rows: [] });
   }
 
   /** Lets go of runs that only wait. */
   function sleep(run: Run): boolean {
-    if (!isCommitted(run.seq) || run.actors.size === 0 || isBusy(run) || isHeld(run)) return false;
+    if (!isCommitted(run.seq) || run.actors.size === 0 || isBusy(run)) return false;
     if (run.kept < run.seq) {
       const checkpoint = { run: run.id, seq: run.seq, body: freezeRun(run) };
       store.append({ records: [], runs: [], rows: [], checkpoints: [checkpoint] });
@@ -165,11 +167,6 @@ export function openResidents({ store, clock, world, ears, report, take, post, i
     asleep.set(id, dueAt === Infinity ? nothing : clock.alarm(dueAt, () => ring(id)));
     return true;
   }
-  /** Somebody outside the run has to be able to reach it at once. */
-  const isHeld = ({ actors }: Run): boolean => {
-    for (const { machine } of actors.values()) if (machine.id === "agentDispatch") return true;
-    return false;
-  };
 
   let cancelSweep = (): void => undefined;
   function sweep(): void {
