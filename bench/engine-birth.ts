@@ -1,12 +1,18 @@
 // The process whose birth is measured: its first workflow, or a step that was cut off and runs again.
 //
-//   node bench/engine-birth.ts <directory> first       says `done` when its first workflow has ended
-//   node bench/engine-birth.ts <directory> step        says `step` each time its step is run, and never ends it
+//   node bench/engine-birth.ts <directory> first <door>     says `done` when its first workflow has ended
+//   node bench/engine-birth.ts <directory> step <door>      says `step` each time its step is run, and never ends it
+//
+// The door is the URL of what is imported: the sources, or the package as it is published.
 
 import { writeSync } from "node:fs";
-import { troupe } from "../src/runtime/troupe.ts";
+import { enableCompileCache } from "node:module";
+import { dirname, join } from "node:path";
 
-const [directory = "", mode] = process.argv.slice(2);
+const [directory = "", mode, door = ""] = process.argv.slice(2);
+// As the program of the package does it: what was compiled once is read the next time.
+enableCompileCache(join(dirname(directory), "compiled"));
+const { troupe } = (await import(door)) as typeof import("../src/index.ts");
 const say = (word: string): void => void writeSync(1, `${word}\n`);
 
 const engine = await troupe({

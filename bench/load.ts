@@ -3,7 +3,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { WorkflowSpec } from "../src/actors/definition.ts";
+import type { WorkflowSpec } from "../src/language/spec.ts";
 import type { Definitions, Troupe } from "../src/runtime/troupe.ts";
 
 export const kinds = ["W1", "W3", "FAN", "MIX"] as const;

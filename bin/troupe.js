@@ -4,6 +4,8 @@
 var parts = process.version.slice(1).split(".");
 var major = Number(parts[0]);
 if (major > 24 || (major === 24 && Number(parts[1]) >= 15)) {
+  // What was compiled once is read the next time.
+  process.getBuiltinModule("module").enableCompileCache();
   // A repository has src and the published package has not; a dist beside src may be stale. import() is in a
   // string because an old Node refuses the whole file over the word.
   eval("import('../src/cli/main.ts')").catch(function (error) {

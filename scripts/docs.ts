@@ -7,14 +7,28 @@ import { dirname, join } from "node:path";
 import { asyncapi } from "./docs/asyncapi.ts";
 import { charts } from "./docs/charts.ts";
 import type { Document } from "./docs/document.ts";
+import { editorSchemas } from "./docs/editor-schemas.ts";
 import { errors } from "./docs/errors.ts";
+import { drawings } from "./docs/drawings.ts";
 import { failures } from "./docs/failures.ts";
 import { flows } from "./docs/flows.ts";
+import { language } from "./docs/language.ts";
 import { protocol } from "./docs/protocol.ts";
 import { schemas } from "./docs/schemas.ts";
 
 type Generator = () => Document[] | Promise<Document[]>;
-const generators: readonly Generator[] = [errors, protocol, schemas, asyncapi, charts, failures, flows];
+const generators: readonly Generator[] = [
+  errors,
+  protocol,
+  schemas,
+  asyncapi,
+  charts,
+  failures,
+  flows,
+  language,
+  drawings,
+  editorSchemas,
+];
 
 const root = join(import.meta.dirname, "..");
 const top = "docs";
@@ -34,10 +48,10 @@ const textAt = (folder: string, path: string): string | undefined => {
   }
 };
 
-/** Files that stand in a generated folder and that nothing generates: what is left of a name that is gone. */
+/** Files that stand in a generated folder of `docs` and that nothing generates: what is left of a name that is gone. */
 function surplus(folder: string, wanted: readonly Document[]): string[] {
   const paths = new Set(wanted.map(({ path }) => path));
-  const folders = new Set(wanted.map(({ path }) => dirname(path)).filter((path) => path !== top));
+  const folders = new Set(wanted.map(({ path }) => dirname(path)).filter((path) => path.startsWith(`${top}/`)));
   return [...folders].flatMap((path) => filesIn(folder, path)).filter((path) => !paths.has(path));
 }
 

@@ -13,7 +13,7 @@ import { openSqlite } from "../src/store/sqlite.ts";
 import { randomFrom } from "../src/testing/random.ts";
 import { virtualClock } from "../src/testing/virtual-clock.ts";
 import { version } from "../src/version.ts";
-import type { WorkflowSpec } from "../src/actors/definition.ts";
+import type { WorkflowSpec } from "../src/language/spec.ts";
 
 const target = join(import.meta.dirname, `../test/fixtures/releases/${version}`);
 const { workflows } = (await import(join(target, "workflows.ts"))) as { workflows: readonly WorkflowSpec[] };

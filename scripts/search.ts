@@ -3,12 +3,13 @@
 //   npm run search -- --seeds 50000 --from 1       adds what was searched to docs/searched.json
 //   npm run search -- --seed 1234                  one seed again, shrunk, with its history
 
-import { readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { historyOf, scenarioOf, shrink, simulate, textOf, type Finding } from "../src/testing/index.ts";
 import { version } from "../src/version.ts";
+import { codeOf, enter as enterIn } from "./ledger.ts";
 
 type Share = { from: number; seeds: number; first: number; step: number };
 type News = { kind: "progress"; done: number; next: number } | { kind: "found"; seed: number; findings: Finding[] };
@@ -43,21 +44,12 @@ async function replay(seed: number): Promise<void> {
   process.exitCode = 1;
 }
 
-type Searched = { version: string; from: number; seeds: number; found: number | null; day: string };
-
-/** The ledger adds up: runs of one version that follow each other become one line. */
-function enter(from: number, seeds: number, found: number | null): void {
-  const lines = JSON.parse(readFileSync(ledger, "utf8")) as Searched[];
-  const last = lines.at(-1);
-  const day = new Date().toISOString().slice(0, 10);
-  if (last && last.version === version && last.found === null && last.from + last.seeds === from) {
-    Object.assign(last, { seeds: last.seeds + seeds, found, day });
-  } else lines.push({ version, from, seeds, found, day });
-  writeFileSync(ledger, `${JSON.stringify(lines, null, 2)}\n`);
-}
-
 function lead(from: number, seeds: number): void {
   const started = performance.now();
+  // What is played is what was read now, whatever is written into the files meanwhile.
+  const code = codeOf(fileURLToPath(new URL("../src", import.meta.url)));
+  const enter = (first: number, count: number, found: number | null): void =>
+    enterIn(ledger, { version, code, from: first, seeds: count, found, day: new Date().toISOString().slice(0, 10) });
   const step = Math.max(1, Math.min(availableParallelism(), seeds));
   const shares = Array.from({ length: step }, () => ({ done: 0, next: from, heardAt: started, over: false }));
   const total = (): number => shares.reduce((sum, { done }) => sum + done, 0);
@@ -87,7 +79,7 @@ function lead(from: number, seeds: number): void {
       fail(silent.next, `no word within ${silenceMaxMs} ms, of this seed or one of the next ${newsEvery * step}`);
   }, linesEveryMs);
 
-  console.log(`seeds ${from} to ${from + seeds - 1} on ${step} cores`);
+  console.log(`seeds ${from} to ${from + seeds - 1} on ${step} cores, code ${code}`);
   for (const [first, share] of shares.entries()) {
     share.next = from + first;
     const worker = new Worker(new URL(import.meta.url), { workerData: { from, seeds, first, step } satisfies Share });

@@ -2,7 +2,7 @@
 
 import { appendFileSync } from "node:fs";
 import { setTimeout as after } from "node:timers/promises";
-import type { WorkflowSpec } from "../../src/actors/definition.ts";
+import type { WorkflowSpec } from "../../src/language/spec.ts";
 import type { Definitions } from "../../src/runtime/troupe.ts";
 
 /** One line of the handlers' ledger. */

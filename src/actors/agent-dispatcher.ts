@@ -5,7 +5,9 @@ import { answerEnded, answerUnknown } from "../machines/answers.ts";
 import type { Cue } from "../machines/cues.ts";
 import type { Message } from "../protocol/catalogue.ts";
 import type { Status } from "../protocol/statuses.ts";
-import { as, type Component, type Ear, execIdIn } from "./component.ts";
+import { as, type Component, type Ear, execIdIn, type Host } from "./component.ts";
+import type { Room } from "./flow-calls.ts";
+import type { Choice } from "./registry.ts";
 import { placeAt } from "./state-manager.ts";
 import type { World } from "./world.ts";
 
@@ -17,6 +19,21 @@ const toRegistry: Ear = ({ world }, { word }) => world.registry.hear(as<RuntimeW
 const toDispatch: Ear = (host, { word }) => {
   if (word.tool === undefined) host.tell(dispatchAt(word.agent?.exec_id ?? ""), word);
 };
+
+/** A runtime, if the limits of the agent let it begin. */
+function choose({ world, run, actor }: Host, id: string, except: readonly string[], address: string): Choice | Shut {
+  const dispatch = actor(address);
+  if (!dispatch) throw new Error(`'${address}' wants a runtime, and is not there`);
+  const { order } = dispatch.life.snapshot.context as { order: Message<"command:TriggerAgent"> };
+  const { input } = order.payload.context;
+  const execId = order.agent.exec_id;
+  const room = world.calls.want({ kind: "agent", id, execId, input, run: run.id, address });
+  if (room && room.is !== "room") return room;
+  const choice = world.registry.choose(id, except);
+  if (room && choice.is === "chosen") world.calls.begin(execId);
+  return choice;
+}
+type Shut = Exclude<Room, { is: "room" }>;
 
 export const agentDispatcher: Component = {
   role: "agent-dispatcher",
@@ -53,8 +70,10 @@ export const agentDispatcher: Component = {
     "cue:ChooseRuntime": (host, { word, from }) => {
       const { agent, except } = as<Cue<"cue:ChooseRuntime">>(word);
       const { registry } = host.world;
-      const choice = host.ask(() => registry.choose(agent, except));
+      const choice = host.ask(() => choose(host, agent, except, from));
       const place = { run: host.run.id, address: from };
+      if (choice.is === "line") return void host.tell(from, { type: "cue:InLine" });
+      if (choice.is === "refused") return void host.tell(from, { type: "cue:NoRuntime", error: choice.error });
       if (choice.is === "none") return void host.tell(from, { type: "cue:NoRuntime" });
       if (choice.is === "busy") {
         registry.wait(agent, execIdIn(from), place);

@@ -1,12 +1,15 @@
 // The agent runtime: runs the handlers of agents in this process, and calls tools for them.
 
+import { isOfThisProcess } from "../agents/agent.ts";
 import type { Cue } from "../machines/cues.ts";
 import { handlerRun } from "../machines/handler-run.ts";
 import { toolExecution } from "../machines/tool-execution.ts";
 import type { Message } from "../protocol/catalogue.ts";
 import type { WireError } from "../protocol/errors.ts";
+import { usedByHandler } from "./budget.ts";
 import { as, type Component, type Ear, type Host } from "./component.ts";
 import { sayLate } from "./late.ts";
+import { isAgentCall } from "./run.ts";
 
 type Order = Message<"command:AgentRuntimeExecute">;
 
@@ -17,18 +20,20 @@ const callAt = (execId: string): string => `call/${execId}`;
 const isMine = ({ ask, world }: Host, { agent_runtime }: { agent_runtime?: { exec_id: string } }): boolean =>
   ask(() => agent_runtime?.exec_id === world.runtime?.exec_id);
 
-const execute: Ear = (host, { word }) => {
+const execute: Ear = (host, { word, run }) => {
   if (!isMine(host, word)) return;
   const order = as<Order>(word);
   const address = handlerAt(order.agent.exec_id);
   if (host.tell(address, word)) return;
   const runtime = host.ask(() => host.world.runtime);
   const problem = host.ask(() => problemOf(host, order.agent));
-  host.enter(address, handlerRun, "AR", { order, ...(runtime && { runtime }), ...(problem && { problem }) });
+  const more = { ...(runtime && { runtime }), ...(problem && { problem }), ...(run === "" && { isRemote: true }) };
+  host.enter(address, handlerRun, "AR", { order, ...more });
 };
 
 function problemOf({ world, run }: Host, { id, exec_id }: Order["agent"]): WireError | null {
-  if (!world.definitions.agents.has(id)) {
+  const agent = world.definitions.agents.get(id);
+  if (!agent || !isOfThisProcess(agent)) {
     return { code: "AGENT_NOT_FOUND", message: `this runtime has no agent '${id}'`, details: {} };
   }
   if (world.handlers.running("agent") < world.limits.agents) {
@@ -58,9 +63,10 @@ const defaultTimeoutMs = 30_000;
 
 /** Whatever the agent has called and not heard of ends with it. */
 function endCalls(host: Host, from: string, cause: "requested" | "caller_lost", reason: string): void {
+  if (host.run.agentCalls === 0) return;
   const open: string[] = [];
-  for (const [address, { reportsTo, by }] of host.run.actors) {
-    if (reportsTo === from && by === "AR") open.push(address);
+  for (const [address, actor] of host.run.actors) {
+    if (actor.reportsTo === from && isAgentCall(actor)) open.push(address);
   }
   for (const address of open) host.tell(address, { type: "cue:EndCall", exec_id: "", cause, reason });
 }
@@ -111,6 +117,7 @@ export const agentRuntimeComponent: Component = {
       endCalls(host, from, "requested", reason);
     },
     "cue:Call": beginCall,
+    "cue:Used": usedByHandler,
     "cue:CallEnded": (host, { word }) => {
       const { exec_id, result } = as<Cue<"cue:CallEnded">>(word);
       host.effect(() => host.world.handlers.called(exec_id, result));

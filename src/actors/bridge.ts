@@ -16,6 +16,7 @@ import type { Clock } from "./clock.ts";
 import type { Component, Word } from "./component.ts";
 import { newInbound } from "./inbound.ts";
 import { newOutbound } from "./outbound.ts";
+import { openOutbox } from "./outbox.ts";
 import { newRefuser } from "./refuser.ts";
 import { newRequests } from "./requests.ts";
 import type { Said } from "./react.ts";
@@ -26,7 +27,7 @@ import type { World } from "./world.ts";
 export type BridgeParts = {
   transport: Transport;
   system: System;
-  store: Pick<Store, "trouble">;
+  store: Pick<Store, "trouble" | "opened" | "read" | "note" | "setNote" | "row">;
   world: World;
   clock: Clock;
   subjects: SubjectCodec;
@@ -40,7 +41,7 @@ export type BridgeParts = {
 
 export function openBridge(parts: BridgeParts) {
   const { transport, system, world, clock, subjects, isWire, report } = parts;
-  const id = system.id();
+  const id = idOf(parts);
   const bounds = { ...defaultBounds, sizeBytesMax: world.limits.payloadBytes };
   const now = (): number => clock.now();
   const newId = (): string => system.id();
@@ -77,9 +78,11 @@ export function openBridge(parts: BridgeParts) {
   // A dispatcher may have given up the runtime of this process while it could not be reached.
   connection.onChange((isUp) => isUp && parts.onForgotten());
 
+  const outbox = openOutbox({ ...parts, send: outbound.committed });
   const off = system.subscribe((committed) => {
     for (const line of committed.said) warnOfLate(line, report);
     outbound.committed(committed);
+    outbox.sent(committed.seq);
     fence.release(committed.seq);
   });
 
@@ -94,12 +97,24 @@ export function openBridge(parts: BridgeParts) {
     /** Where an answer to a message of this process may go that has no subject of its own. */
     inbox: (messageId: string): string => `_INBOX.${id}.${messageId}`,
     connected: () => connection.connected(),
+    /** What an earlier life of this process may not have sent. */
+    resend: outbox.resend,
     stats: () => ({ ...outbound.counts, ...inbound.counts, rejected: Object.fromEntries(refuser.counts) }),
     async close(): Promise<void> {
       off();
+      outbox.close();
       await connection.close();
     },
   };
+}
+
+/** The same after a restart: what is answered to an earlier life finds this one. */
+function idOf({ store, system }: BridgeParts): string {
+  const known = store.note("bridge_id");
+  if (known !== undefined) return known;
+  const made = system.id();
+  store.setNote("bridge_id", made);
+  return made;
 }
 
 function listen(

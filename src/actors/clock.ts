@@ -37,6 +37,9 @@ export function systemClock({ keepAlive = true }: { keepAlive?: boolean } = {}):
   });
 }
 
+/** Acts once the process had its turn at all else that is due. */
+export const afterTurn = (act: () => void): void => void setImmediate(act);
+
 export function clockOver(timepiece: Timepiece): Clock {
   const heap = new AlarmHeap();
   // The one real timer: the time by the wall clock that it was set for, and how to take it back.

@@ -52,6 +52,13 @@ export type Host = {
   forward(run: string, heard: Heard): void;
   /** Changes a fact of the run; what went before comes back if the step fails. */
   note<K extends keyof Run["facts"]>(fact: K, value: Run["facts"][K]): void;
+  /** Changes an entry of a table among the facts in place, or takes it out; it comes back likewise. */
+  put<T>(table: Record<string, T>, key: string, value: T | undefined): void;
+  /**
+   * Whether so many words more have room in this cascade. If not, whoever hears what leads to them forwards that to its
+   * own run, which hears it next.
+   */
+  hasRoom(words: number): boolean;
   /** What leaves the process: it happens once everything up to here is on disk, and not in a replay. */
   effect(act: () => void): void;
 };

@@ -2,19 +2,9 @@
 
 import { isAbsolute, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { advice } from "../language/module.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { nearest } from "../protocol/nearest.ts";
-
-// What Node says of TypeScript that it cannot run by leaving the types out, and what to do about it.
-const advice: Readonly<Record<string, string>> = {
-  ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX:
-    "it has TypeScript that is more than types (enum, namespace, parameter properties): do without, or compile it",
-  ERR_INVALID_TYPESCRIPT_SYNTAX: "it is not valid TypeScript",
-  ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING:
-    "it is TypeScript under node_modules, which Node does not run: name the compiled JavaScript",
-  ERR_UNKNOWN_FILE_EXTENSION: "its name ends in nothing that Node runs: .ts, .mts, .js and .mjs are",
-  ERR_UNSUPPORTED_DIR_IMPORT: "it is a folder: name the file",
-};
 
 /**
  * The handler at a path or URL: its default export, or the one named after `#` (`./tools/orders.ts#find`). Relative

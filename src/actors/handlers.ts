@@ -12,7 +12,11 @@ import type { Message } from "../protocol/catalogue.ts";
 import type { Component as Code } from "../protocol/entry.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { isDefinitionId } from "../protocol/ids.ts";
-import { checkedBy, type ToolDefinition, type ToolHandler } from "../tools/tool.ts";
+import { isPromise } from "../language/function.ts";
+import { schemaOf, wrong } from "../language/json-schema.ts";
+import type { ToolDefinition, ToolHandler } from "../tools/tool.ts";
+import { checkedUsage } from "./budget.ts";
+import { beatOf } from "./beat.ts";
 import { execIdIn, type Word } from "./component.ts";
 import type { Actor } from "./run.ts";
 import type { Clock } from "./clock.ts";
@@ -36,6 +40,8 @@ type Work = {
 export type Means = {
   clock: Clock;
   payloadBytes: number;
+  /** Values of the environment, by name. */
+  environment: Readonly<Record<string, string | undefined>>;
   agents: ReadonlyMap<string, AgentDefinition>;
   tools: ReadonlyMap<string, ToolDefinition>;
   /** The handler itself; those that are modules are loaded before anything begins. */
@@ -65,21 +71,31 @@ export function newHandlers(means: Means) {
     const definition = means[kind === "agent" ? "agents" : "tools"].get(id);
     if (!definition)
       throw new TroupeError(kind === "agent" ? "AGENT_NOT_FOUND" : "TOOL_NOT_FOUND", `there is no ${kind} '${id}'`);
-    const { attempt, input, timeout_config } = order.payload.context;
+    const { attempt, input, timeout_config, last_step: lastStep, agent_request: asked } = order.payload.context;
     const timeoutMs = timeout_config.timeout_duration_ms;
+    const given = fitting(definition, kind, input);
+    const thinking = (text: string): void => {
+      work.thought = true;
+      progress(work, order, "Thinking", { text: String(text) });
+    };
     const context = {
       signal: work.controller.signal,
       attempt,
+      ...(lastStep !== undefined && { lastStep }),
       idempotencyKey: keyOf(order, exec_id),
       deadline: timeoutMs > 0 ? new Date(means.clock.now() + timeoutMs) : null,
       execId: exec_id,
+      env: envOf(definition),
       correlationId: means.correlationId(run),
       log: means.log({ [kind]: id, exec_id, attempt }),
       step: (step: unknown) => progress(work, order, "Step", { step: contentOf(step, means.payloadBytes, "the step") }),
       ...(kind === "agent" && {
-        thinking: (text: string) => {
-          work.thought = true;
-          progress(work, order, "Thinking", { text: String(text) });
+        ...(asked?.action !== undefined && { action: asked.action }),
+        thinking,
+        think: thinking,
+        usage: (spent: unknown) => {
+          const cue = { type: "cue:Used", ...checkedUsage(spent) };
+          if (works.get(work.address) === work) means.send(run, { on: "said", address: work.address, cue });
         },
         token: (text: string) => progress(work, order, "Token", { text: String(text) }),
         tool: (toolId: string, toolInput: unknown) => {
@@ -90,12 +106,16 @@ export function newHandlers(means: Means) {
         },
       }),
     };
-    // A copy: what a handler does to its input must not reach the charts.
-    return (means.handlerOf(definition) as AgentHandler)(
-      structuredClone(input),
-      context as Parameters<AgentHandler>[1],
-    );
+    return (means.handlerOf(definition) as AgentHandler)(given, context as Parameters<AgentHandler>[1]);
   }
+
+  /** What the definition names, and nothing else of this process. */
+  const envOf = ({ env }: AgentDefinition | ToolDefinition): Readonly<Record<string, string>> => {
+    if (!env) return noEnv;
+    const known = env.filter((name) => Object.hasOwn(means.environment, name));
+    const values = known.map((name) => [name, means.environment[name]]);
+    return Object.freeze(Object.fromEntries(values.filter(([, value]) => value !== undefined)));
+  };
 
   /** The same whenever the same attempt is run again; of a tool that an agent called, by the place of the call. */
   const keyOf = (order: Order, execId: string): string => {
@@ -110,29 +130,22 @@ export function newHandlers(means: Means) {
     if (works.get(work.address) !== work) return;
     const isAgent = order.type === "command:AgentRuntimeExecute";
     const { workflow, task } = order;
-    const own = isAgent ? { agent: order.agent } : { tool: order.tool };
+    // A tool that an agent called names it: what it says of itself does not say how far the task is.
+    const caller = isAgent ? undefined : order.agent;
+    const own = isAgent ? { agent: order.agent } : { tool: order.tool, ...(caller && { agent: caller }) };
     news += 1;
     const payload = { context: { attempt: order.payload.context.attempt, seq: news, ...context } };
-    beat(work, order);
     const type = `progress:${isAgent ? "Agent" : "Tool"}${kind}`;
-    means.publish(work.run, isAgent ? "AR" : "XE", {
-      type,
-      ...(workflow && { workflow }),
-      ...(task && { task }),
-      ...own,
-      payload,
-    } as Word);
+    const word = { type, ...(workflow && { workflow }), ...(task && { task }), ...own, payload } as Word;
+    beat(work, word);
+    means.publish(work.run, isAgent ? "AR" : "XE", word);
   }
 
-  /** A task that is given up when its executor is silent hears that there is progress. */
-  function beat(work: Work, { workflow, task, payload }: Order): void {
-    const chart = task && means.actor(work.run, `task/${task.exec_id}`);
-    const context = chart?.life.snapshot.context as { heartbeatMs?: number | null } | undefined;
-    if (!task || (context?.heartbeatMs ?? null) === null) return;
-    const said = { attempt: payload.context.attempt, seq: news, step: "heartbeat" };
-    const word = { type: "progress:TaskStep", ...(workflow && { workflow }), task, payload: { context: said } };
-    const heard = { word: word as unknown as Word, by: "TE" as const, from: "", run: "", id: means.id(), cause: null };
-    means.send(work.run, { on: "message", told: false, ...heard });
+  /** Its task hears of it, if that lives here. */
+  function beat({ run }: Work, progressed: Word): void {
+    const word = beatOf(means.actor(run, `task/${progressed.task?.exec_id}`), progressed);
+    if (!word) return;
+    means.send(run, { on: "message", told: false, word, by: "TE", from: "", run: "", id: means.id(), cause: null });
   }
 
   function callTool(work: Work, id: string, input: unknown): Promise<unknown> {
@@ -183,17 +196,22 @@ export function newHandlers(means: Means) {
     const exec_id = execIdIn(work.address);
     const { thought } = work;
     try {
-      if (order.type === "command:ToolExecute") {
-        const { errors } = checkedBy(means.tools.get(order.tool.id)?.output, output);
-        if (errors)
-          throw new TroupeError("TOOL_OUTPUT_INVALID", `the output of tool '${order.tool.id}' is wrong`, { errors });
-      }
-      const data = outputOf(output, means.payloadBytes);
+      const data = outputOf(answerOf(order, output), means.payloadBytes);
       settle(work, { type: "cue:Returned", exec_id, output: data, thought } as unknown as Word);
     } catch (error) {
       threw(work, error);
     }
   }
+  /** As its definition wants it. An answer that breaks it is the callee's own failure. */
+  function answerOf(order: Order, output: unknown): unknown {
+    const isTool = order.type === "command:ToolExecute";
+    const { id } = isTool ? order.tool : order.agent;
+    const checked = schemaOf((isTool ? means.tools : means.agents).get(id)?.output).check(output);
+    if (!checked.errors) return checked.value;
+    const { message, details } = wrong(`the output of ${isTool ? "tool" : "agent"} '${id}'`, checked.errors);
+    throw Object.assign(new Error(message), { code: isTool ? "TOOL_OUTPUT_INVALID" : "OUTPUT_INVALID", details });
+  }
+
   function threw(work: Work, thrown: unknown): void {
     const error = thrownOf(thrown);
     const { thought } = work;
@@ -280,7 +298,17 @@ export function newHandlers(means: Means) {
   };
 }
 
-const canceledCodes = { agent: "AGENT_CANCELED", tool: "TOOL_CANCELED" } as const;
+/**
+ * What the handler is given, its defaults filled in: a copy, for what a handler does to it must not reach the charts.
+ * A task or tool executor has checked it; who calls an agent past them learns of it as of any failure of the agent.
+ */
+function fitting({ id, input: schema }: AgentDefinition | ToolDefinition, kind: Kind, input: unknown): unknown {
+  const checked = schemaOf(schema).check(structuredClone(input));
+  if (!checked.errors) return checked.value;
+  const { message, details } = wrong(`the input of ${kind} '${id}'`, checked.errors);
+  throw Object.assign(new Error(message), { code: "INPUT_INVALID", details });
+}
 
-const isPromise = (value: unknown): value is PromiseLike<unknown> =>
-  typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+const noEnv = Object.freeze({});
+
+const canceledCodes = { agent: "AGENT_CANCELED", tool: "TOOL_CANCELED" } as const;

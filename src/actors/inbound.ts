@@ -21,9 +21,12 @@ import type { Bounds } from "../protocol/json.ts";
 import { parse, type Parsed, replySubject } from "../protocol/parse.ts";
 import type { SubjectCodec } from "../protocol/subjects.ts";
 import { lastToken, newAddressee } from "./addressee.ts";
+import { beatOf } from "./beat.ts";
 import type { Word } from "./component.ts";
+import { declineParked, endsParked } from "./parked.ts";
 import { fromHeader, heardByHeader, type Outbound } from "./outbound.ts";
 import type { Refuser } from "./refuser.ts";
+import { fittedAnswer } from "./remote-output.ts";
 import type { Asked, Requests } from "./requests.ts";
 import type { Listening } from "./subscriptions.ts";
 import type { System, SystemParts } from "./system.ts";
@@ -72,6 +75,8 @@ export function newInbound(parts: InboundParts) {
     const { subject, headers, status } = delivery;
     counts.received += 1;
     if (status === 503) return unanswered(requests.asked(subject) ?? requests.asked(lastToken(subject)));
+    // What an earlier life of this process sent, and the transport has kept, was heard here when it was said.
+    if (!parts.isWire && headers[fromHeader] === parts.id) return delivery.ack?.();
     const taken = headers[heardByHeader]?.split(",") ?? [];
     if (group !== undefined && taken.includes(code)) return delivery.ack?.();
     const parsed = readBy(parts, listening, delivery);
@@ -102,11 +107,21 @@ export function newInbound(parts: InboundParts) {
     if (key === "progress:AgentRuntimeHeartbeat") return hearBeat(parts, word, metadata);
     if (kindOf(key) === "progress" && key !== "progress:TaskStep") {
       const run = addressee.runOf(word, key);
-      return run === undefined ? undefined : parts.news({ run, by, word });
+      if (run === undefined) return undefined;
+      parts.news({ run, by, word });
+      return beat(run, word, delivery, metadata);
     }
     const isOwn = key === "event:AgentRuntimeDeregistered" && word.agent_runtime?.exec_id === world.runtime?.exec_id;
     if (isOwn && by === "AD") parts.onForgotten();
-    enter(delivery, parsed, word, by, metadata);
+    enter(delivery, parsed, key === "result:AgentExecutionResult" ? fittedAnswer(world, word) : word, by, metadata);
+  }
+
+  /** A task hears of the progress of its agent or tool in another process, if it is to. */
+  function beat(run: string, progressed: Word, { headers }: Delivery, { message_id: id }: Metadata): void {
+    if (headers[fromHeader] === parts.id || !world.here.has("WO")) return;
+    const word = beatOf(system.run(run)?.actors.get(`task/${progressed.task?.exec_id}`), progressed);
+    if (!word) return;
+    system.take(run, { on: "message", told: false, foreign: true, word, by: "TE", from: "", run: "", id, cause: null });
   }
 
   /** A command that came before is answered as it was then, as long as that is known. */
@@ -120,9 +135,9 @@ export function newInbound(parts: InboundParts) {
     const { key, trace } = parsed;
     const { run, word, cause, from } = addressee.of(delivery, parsed, given, metadata);
     const owner = aboutKnown[key];
-    if (owner !== undefined && world.here.has(owner) && (run === undefined || !addressee.isKnown(run))) {
-      const answer = answerUnknown(word as unknown as Parameters<typeof answerUnknown>[0]) as unknown as Word;
-      const said = { id: system.id(), by: owner, word: answer, cause: metadata.message_id };
+    const answer = owner !== undefined && world.here.has(owner) ? withoutCharts(run, word) : undefined;
+    if (owner !== undefined && answer !== undefined) {
+      const said = { id: system.id(), by: owner, word: answer as Word, cause: metadata.message_id };
       // Who asked for no answer is given none.
       if (answer !== silence) outbound.say(said, metadata.correlation_id, parts.now());
       return delivery.ack?.();
@@ -137,6 +152,15 @@ export function newInbound(parts: InboundParts) {
     const { message_id: id, correlation_id: correlationId } = metadata;
     system.take(run, { on: "message", told, foreign: true, correlationId, word, by, from: "", run: from, id, cause });
     if (delivery.ack) parts.onceKept(delivery.ack);
+  }
+
+  /** What is answered where no run can: nobody knows it, or it is parked. */
+  function withoutCharts(run: string | undefined, word: Word): ReturnType<typeof declineParked> | undefined {
+    if (run === undefined || !addressee.isKnown(run)) {
+      return answerUnknown(word as unknown as Parameters<typeof answerUnknown>[0]) as unknown as Word;
+    }
+    const reason = endsParked(run, word) ? undefined : system.parked().get(run);
+    return reason === undefined ? undefined : declineParked(word, reason);
   }
 
   return { receive, counts };

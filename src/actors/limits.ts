@@ -11,6 +11,10 @@ export const limits = {
     default: 10_000,
     behaviour: "workflow executions in flight, waiting ones included; one more waits in line, unless it is a child",
   },
+  queueMax: {
+    default: 100_000,
+    behaviour: "workflow executions that wait in line to begin; one more is refused with RATE_LIMITED",
+  },
   mailbox: {
     default: 10_000,
     behaviour: "inputs that wait to be taken in; one more is refused with RATE_LIMITED, or put off by the transport",
@@ -38,6 +42,14 @@ export const limits = {
   fanOutMax: {
     default: 1_000,
     behaviour: "branches of one task; a definition with more is refused with DEFINITION_INVALID",
+  },
+  itemsMax: {
+    default: 100_000,
+    behaviour: "items of one `each`; one with more fails with VALIDATION_FAILED",
+  },
+  widthMax: {
+    default: 1_000,
+    behaviour: "items of one `each` under way at once; one more waits until one of them has ended",
   },
   depthMax: {
     default: 16,

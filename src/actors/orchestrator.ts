@@ -1,24 +1,36 @@
 // The orchestrator: hosts the charts of workflows and tasks, makes their inputs, passes on what concerns them.
 
-import type { Cue } from "../machines/cues.ts";
+import { definitionIn, inherited, lineageOf } from "./lineage.ts";
 import { answerEnded, answerOrder, answerUnknown } from "../machines/answers.ts";
+import { oneAttempt } from "../machines/retry.ts";
 import { taskExecution } from "../machines/task-execution.ts";
 import { workflowExecution } from "../machines/workflow-execution.ts";
 import type { Message } from "../protocol/catalogue.ts";
-import { fromUnknown, toWire, TroupeError, type WireError } from "../protocol/errors.ts";
-import type { Data } from "../protocol/fields.ts";
+import type { WireError } from "../protocol/errors.ts";
 import type { Status } from "../protocol/statuses.ts";
-import { asData } from "../machines/speech.ts";
-import { oneAttempt } from "../machines/retry.ts";
-import { as, type Component, type Ear, execIdIn, type Host } from "./component.ts";
-import { defaultTimeoutMs, type Task, type Workflow } from "./definition.ts";
-import { evaluate, type Scope, type Value } from "./template.ts";
-
-const workflowAt = (execId: string): string => `workflow/${execId}`;
-const taskAt = (execId: string): string => `task/${execId}`;
-
-const workflowOf = ({ run, world }: Host): Workflow | undefined =>
-  run.facts.definition === null ? undefined : world.definitions.byHash(run.facts.definition.hash);
+import { raisedIn, usedBelow, usedByAgent } from "./budget.ts";
+import { as, type Component, type Ear, type Host, type Word } from "./component.ts";
+import type { Task, Workflow } from "./definition.ts";
+import {
+  beginTask,
+  calleeAlone,
+  conclude,
+  fitsFor,
+  ownOf,
+  route,
+  taskAt,
+  taskEnded,
+  timeoutOf,
+  toParent,
+  waitOpened,
+  workflowAt,
+  workflowOf,
+} from "./orchestrator-tasks.ts";
+import { admitted, slotWanted, standingOf } from "./flow-start.ts";
+import { schemaOf, wrong } from "../language/json-schema.ts";
+import { outermost, type Worked } from "./scope.ts";
+import { undoing, undoWanted } from "./undo.ts";
+import type { World } from "./world.ts";
 
 // ── what begins a run ──
 
@@ -33,32 +45,61 @@ const executeWorkflow: Ear = (host, heard) => {
   if (host.tell(workflowAt(run.id), word)) return;
   const known = run.facts.order;
   if (known) return host.say("WO", answerOrder(known, order));
-  const definition = host.ask(() => hashOf(world.definitions.workflows.get(order.workflow.id)));
+  const isChild = isChildOf(sender, order, run.id);
+  const given = host.ask(() => admitted(world, order.workflow.id, isChild));
+  const lineage = lineageOf(order);
+  const hash = lineage?.definition;
+  const definition = hash === undefined ? definitionIn([given]) : host.ask(() => (isKnown(world, hash) ? hash : null));
   const workflow = definition === null ? undefined : world.definitions.byHash(definition);
   const { input, parent_exec_id, labels } = order.payload.context as typeof order.payload.context & {
     labels?: Record<string, string>;
   };
   host.note("definition", definition === null ? null : { id: order.workflow.id, hash: definition });
-  host.note("input", input);
+  const fit = workflow?.spec.input === undefined ? null : fitting(host, workflow, input);
+  host.note("input", fit && "value" in fit ? fit.value : input);
   host.note("startedAt", host.at);
   host.note("labels", labels ?? null);
   host.note("order", order);
   if (parent_exec_id !== undefined && sender !== "" && sender !== run.id) {
-    host.note("parent", { run: sender, task: parent_exec_id });
+    if (isChild) host.note("parent", { run: sender, task: parent_exec_id });
     host.note(
       "depth",
       host.ask(() => world.depthOf(sender) + 1),
     );
   }
-  const problem = workflow === undefined ? notFound(order.workflow.id) : tooDeep(host);
+  const standing = workflow && standingOf(host, workflow, isChild);
+  if (standing && "flow" in standing) host.note("flow", standing.flow);
+  const full = standing && "problem" in standing ? standing.problem : typeof given === "object" && given?.problem;
+  const begun = workflow && (lineage ? inherited(host, workflow, lineage) : workflow);
+  const misfit = begun && "error" in begun ? begun.error : undefined;
+  const unfit = fit && "error" in fit ? fit.error : (misfit ?? tooDeep(host));
+  const problem = workflow === undefined ? notFound(order.workflow.id) : (unfit ?? (full || undefined));
   host.enter(workflowAt(run.id), workflowExecution, "WO", {
     order,
-    graph: workflow?.graph ?? nothing,
+    graph: begun && "graph" in begun ? begun.graph : nothing,
     timeoutMs: workflow?.timeoutMs ?? 0,
-    concludes: workflow?.spec.result !== undefined,
+    ...(workflow && undoing(workflow)),
+    ...(workflow?.budget && { budget: workflow.budget }),
+    concludes: workflow?.spec.result !== undefined || workflow?.spec.output !== undefined,
     ...(problem && { problem }),
   });
 };
+
+/** What is wrong with the input, or the input with its defaults filled in; nothing if it is well as it is. */
+const fitting = (host: Host, { id, spec }: Workflow, input: unknown): Worked | null =>
+  host.ask(() => {
+    const checked = schemaOf(spec.input).check(input);
+    if (!checked.errors) return checked.value === input ? null : { value: checked.value };
+    return { error: { code: "VALIDATION_FAILED", ...wrong(`the input of workflow '${id}'`, checked.errors) } };
+  });
+
+/** Nobody waits for the end of one that is detached. */
+function isChildOf(sender: string, { payload }: Message<"command:WorkflowExecute">, run: string): boolean {
+  const { parent_exec_id, detached } = payload.context;
+  return parent_exec_id !== undefined && sender !== "" && sender !== run && detached !== true;
+}
+
+const isKnown = ({ definitions }: World, hash: string): boolean => definitions.byHash(hash) !== undefined;
 
 const notFound = (id: string): WireError => ({
   code: "WORKFLOW_NOT_FOUND",
@@ -98,7 +139,9 @@ const triggerTask: Ear = (host, { word }) => {
   const found = hash === null ? undefined : world.definitions.byHash(hash)?.tasks.get(task.id);
   if (hash !== null) host.note("definition", { id: scope?.id ?? "", hash });
   const problem = problemOf(host, scope?.id, task, task_type, found);
-  const isWait = found?.type === "wait";
+  const own = found && problem === undefined ? ownOf(host, found, task.exec_id, outermost) : {};
+  const alone = found ? null : calleeAlone(host, task_type === "tool" ? "tool" : "agent", task.id, input);
+  const refused = problem ?? own.error ?? alone?.problem;
   host.enter(taskAt(task.exec_id), taskExecution, "WO", {
     ...direct,
     // Of which workflow the task is; there is no execution of it.
@@ -106,23 +149,21 @@ const triggerTask: Ear = (host, { word }) => {
     task: { id: task.id, exec_id: task.exec_id },
     taskType: found?.type ?? task_type ?? "agent",
     input,
-    timeoutMs: found ? timeoutOf(host, found) : calleeTimeout(host, task_type === "tool" ? "tools" : "agents", task.id),
+    timeoutMs: found ? timeoutOf(host, found) : (alone?.timeoutMs ?? null),
     trigger,
-    ...(found && { startTimeoutMs: found.startTimeoutMs, heartbeatMs: found.heartbeatMs, retry: found.retry }),
-    ...(found?.graph && { graph: found.graph }),
-    ...(isWait && found.wait && { wait: found.wait }),
-    ...(problem && { problem }),
+    ...(found && {
+      startTimeoutMs: found.startTimeoutMs,
+      totalTimeoutMs: found.totalTimeoutMs,
+      heartbeatMs: found.heartbeatMs,
+      retry: found.retry,
+    }),
+    ...(own.graph && { graph: own.graph }),
+    ...(own.wait && { wait: own.wait }),
+    ...(own.child && { child: own.child }),
+    ...(found?.spec.type === "signal" && { order: { signal: { name: found.spec.signal, payload: input as never } } }),
+    ...(refused && { problem: refused }),
   });
 };
-
-/** A task that sets no timeout has that of the agent or tool it calls. */
-function timeoutOf(host: Host, { spec, timeoutMs }: Task): number | null {
-  if (spec.timeout !== undefined) return timeoutMs;
-  if (spec.type === "agent") return calleeTimeout(host, "agents", spec.agent);
-  return spec.type === "tool" ? calleeTimeout(host, "tools", spec.tool) : timeoutMs;
-}
-const calleeTimeout = (host: Host, kind: "agents" | "tools", id: string): number =>
-  host.ask(() => host.world.definitions[kind].get(id)?.timeoutMs ?? defaultTimeoutMs);
 
 function problemOf(
   host: Host,
@@ -153,10 +194,15 @@ const toWorkflow: Ear = (host, heard) => {
   if (type === "command:WorkflowResume") {
     const { resume_data } = (word["payload"] as { context: { resume_data?: unknown } }).context;
     host.note("resumeData", resume_data);
-  }
-  if (host.tell(workflowAt(target), word)) return;
+    if (host.tell(workflowAt(target), { ...word, ...raisedIn(resume_data, workflowOf(host)?.budget) })) return;
+  } else if (host.tell(workflowAt(target), type === "command:WorkflowSignal" ? signalFor(host, word) : word)) return;
   answer(host, as<RunCommand>(word), target);
 };
+
+function signalFor(host: Host, word: Word): Word {
+  const { signal } = (word["payload"] as Message<"command:WorkflowSignal">["payload"]).context;
+  return { ...word, ...fitsFor(host, signal) };
+}
 
 /** No chart is left to answer: what is known of the execution does. */
 function answer(host: Host, command: Parameters<typeof answerUnknown>[0], execId: string): void {
@@ -177,6 +223,11 @@ const fromExecutor: Ear = (host, heard) => {
   if (heard.by !== "WO") toTask(host, heard);
 };
 
+const agentEnded: Ear = (host, heard) => {
+  usedByAgent(host, heard);
+  fromExecutor(host, heard);
+};
+
 /** A run has ended: a task of another run may wait for it. */
 const childEnded: Ear = (host, heard) => {
   const { run } = host;
@@ -194,143 +245,7 @@ const childEnded: Ear = (host, heard) => {
 
 // ── cues of its own charts ──
 
-const toParent: Ear = (host, { word, from }) => {
-  const reportsTo = host.reportsTo(from);
-  if (reportsTo) host.tell(reportsTo, word);
-};
 const toRun: Ear = (host, { word }) => void host.tell(workflowAt(host.run.id), word);
-
-const taskEnded: Ear = (host, heard) => {
-  const { task, status, result } = as<Cue<"cue:TaskEnded">>(heard.word);
-  const { facts } = host.run;
-  const outcome = result === null ? {} : "output" in result ? { output: result.output } : { error: result.error };
-  host.note("tasks", { ...facts.tasks, [task.id]: { status, exec_id: task.exec_id, ...outcome } });
-  const isWell = status === "SUCCESS";
-  host.note(
-    "error",
-    isWell ? undefined : { ...Object(result && "error" in result ? result.error : {}), task: task.id },
-  );
-  toParent(host, heard);
-};
-
-function scopeOf({ run }: Host): Scope {
-  const { facts, id, correlationId } = run;
-  return {
-    input: facts.input,
-    tasks: facts.tasks,
-    ...(facts.error !== undefined && { error: facts.error }),
-    workflow: {
-      id: facts.definition?.id ?? "",
-      exec_id: id,
-      correlation_id: correlationId,
-      started_at: new Date(facts.startedAt).toISOString(),
-      resume_data: facts.resumeData,
-    },
-  };
-}
-
-type Worked = { value: unknown } | { error: WireError };
-
-/** What a template gives; a function is asked once, and a replay is given its answer. */
-function worked(host: Host, value: Value | undefined): Worked {
-  const work = (): Worked => {
-    try {
-      const given = evaluate(value, scopeOf(host));
-      checkSize(given, host.world.limits.payloadBytes);
-      return { value: given };
-    } catch (thrown) {
-      return { error: toWire(fromUnknown(thrown)) };
-    }
-  };
-  return isPure(value) ? work() : host.ask(work);
-}
-
-/** The parts of a template fit into a message each, and may not together. */
-function checkSize(value: unknown, max: number): void {
-  const text = JSON.stringify(value) ?? "";
-  const bytes = text.length > max ? text.length : Buffer.byteLength(text);
-  if (bytes <= max) return;
-  const details = { limit: "payloadBytes", max, bytes };
-  throw new TroupeError("PAYLOAD_TOO_LARGE", `a template gives ${bytes} bytes, at most ${max} are allowed`, details);
-}
-
-const isPure = (value: Value | undefined): boolean => {
-  if (typeof value === "function") return false;
-  return typeof value !== "object" || value === null || Object.values(value).every((inner) => isPure(inner as Value));
-};
-
-const beginTask: Ear = (host, { word, from }) => {
-  const { task, lane, place } = as<Cue<"cue:BeginTask">>(word);
-  const workflow = workflowOf(host);
-  const known = workflow?.tasks.get(task.id);
-  if (!workflow || !known) throw new Error(`the definition of the run has no task '${task.id}'`);
-  const { spec } = known;
-  const input = worked(host, spec.with ?? {});
-  const signal =
-    spec.type === "signal" ? { name: spec.signal, payload: "value" in input ? input.value : {} } : undefined;
-  host.enter(
-    taskAt(task.exec_id),
-    taskExecution,
-    "WO",
-    {
-      // A task by itself is a run without a workflow, and so are the tasks in it.
-      ...(host.actor(workflowAt(host.run.id)) && { workflow: { id: workflow.id, exec_id: host.run.id } }),
-      task,
-      lane,
-      taskType: known.type,
-      input: "value" in input ? input.value : {},
-      timeoutMs: timeoutOf(host, known),
-      totalTimeoutMs: null,
-      startTimeoutMs: known.startTimeoutMs,
-      heartbeatMs: known.heartbeatMs,
-      retry: known.retry,
-      ...(place && { place }),
-      ...(known.wait && { wait: known.wait }),
-      ...(signal && { order: { signal } }),
-      ...(known.graph && { graph: known.graph }),
-      ...(spec.type === "workflow" && { child: { id: spec.workflow } }),
-      ...("error" in input && { problem: input.error }),
-    },
-    from,
-  );
-};
-
-const route: Ear = (host, { word, from }) => {
-  const { task } = as<Cue<"cue:RouteWanted">>(word);
-  const spec = workflowOf(host)?.tasks.get(task.id)?.spec;
-  if (spec?.type !== "route") throw new Error(`task '${task.id}' is no route`);
-  for (const [index, { when, next }] of spec.cases.entries()) {
-    const given = worked(host, when);
-    const isWrong = "error" in given || typeof given.value !== "boolean";
-    if (isWrong) {
-      const error = "error" in given ? given.error : notBoolean(index);
-      return void host.tell(from, { type: "cue:RouteFailed", error });
-    }
-    if (given.value === true) return void host.tell(from, { type: "cue:Routed", output: { case: index, next }, next });
-  }
-  const { default: next } = spec;
-  if (next !== undefined) return void host.tell(from, { type: "cue:Routed", output: { case: "default", next }, next });
-  const error: WireError = {
-    code: "NO_ROUTE",
-    message: `no case of '${task.id}' is true, and it has no default`,
-    details: {},
-  };
-  host.tell(from, { type: "cue:RouteFailed", error });
-};
-
-const notBoolean = (index: number): WireError => ({
-  code: "EXPRESSION_ERROR",
-  message: `case ${index}: \`when\` must give true or false`,
-  details: {},
-});
-
-const conclude: Ear = (host, { word, from }) => {
-  const { last } = as<Cue<"cue:Conclude">>(word);
-  const result = workflowOf(host)?.spec.result;
-  const given: Worked = result === undefined ? { value: last } : worked(host, result);
-  if ("error" in given) host.tell(from, { type: "cue:Broken", error: given.error });
-  else host.tell(from, { type: "cue:Concluded", output: asData(given.value) satisfies Data });
-};
 
 export const orchestrator: Component = {
   role: "orchestrator",
@@ -353,9 +268,9 @@ export const orchestrator: Component = {
     "event:TaskExecutionCanceled": fromExecutor,
     "progress:TaskStep": toTask,
     "event:AgentExecutionStarted": fromExecutor,
-    "event:AgentExecutionResult": fromExecutor,
-    "event:AgentExecutionFailed": fromExecutor,
-    "event:AgentExecutionCanceled": fromExecutor,
+    "event:AgentExecutionResult": agentEnded,
+    "event:AgentExecutionFailed": agentEnded,
+    "event:AgentExecutionCanceled": agentEnded,
     "event:ToolExecutionStarted": fromExecutor,
     "event:ToolExecutionSuccess": fromExecutor,
     "event:ToolExecutionFailed": fromExecutor,
@@ -365,15 +280,12 @@ export const orchestrator: Component = {
     "event:WorkflowExecutionCanceled": childEnded,
     "event:WorkflowExecutionTimedOut": childEnded,
 
-    "cue:SlotWanted": (host, { from }) => {
-      const granted = host.ask(() => host.world.slots.want(execIdIn(from), host.run.facts.parent !== null));
-      if (granted) host.tell(from, { type: "cue:SlotGranted" });
-    },
+    "cue:SlotWanted": slotWanted,
     "cue:BeginTask": beginTask,
     "cue:TaskEnded": taskEnded,
     "cue:PauseWanted": toParent,
     "cue:Broken": toParent,
-    "cue:WaitOpened": toRun,
+    "cue:WaitOpened": waitOpened,
     "cue:WaitClosed": toRun,
     "cue:ParentEnded": toTask,
     "cue:Paused": toTask,
@@ -381,5 +293,7 @@ export const orchestrator: Component = {
     "cue:Wake": toTask,
     "cue:RouteWanted": route,
     "cue:Conclude": conclude,
+    "cue:UndoWanted": undoWanted(workflowOf),
+    "cue:Used": usedBelow,
   },
 };

@@ -16,17 +16,18 @@ import { TroupeError } from "../protocol/errors.ts";
 import { idsAfter } from "../protocol/ids.ts";
 import type { Cause, Component, Ear, Heard, Host, Word } from "./component.ts";
 import { collapse } from "./collapse.ts";
+import { endParked } from "./parked.ts";
 import { completed } from "./replies.ts";
-import type { Actor, Facts, Run } from "./run.ts";
+import { type Actor, type Facts, isAgentCall, type Run } from "./run.ts";
 import { recordEvent } from "./state-manager.ts";
 import type { World } from "./world.ts";
 
 export type Input =
   /**
    * A message; `told` if another run of this process said it, in whose record it stands; `foreign` if it came over the
-   * transport, so that it may come twice.
+   * transport, so that it may come twice; `parked` if the run has no charts to hear it.
    */
-  | ({ on: "message"; told: boolean; foreign?: true; correlationId?: string } & Heard)
+  | ({ on: "message"; told: boolean; foreign?: true; parked?: true; correlationId?: string } & Heard)
   | { on: "timer"; address: string; timer: Timer }
   /** A cue for the chart at an address. */
   | { on: "cue"; address: string; cue: Word }
@@ -68,8 +69,10 @@ export type Reaction = {
   unheard: number;
   /** Whether any chart took anything. */
   moved: boolean;
-  /** The earliest timer that was set; or nothing if one that was due first is gone, and all have to be looked at. */
-  dueAt: number | null;
+  /** The earliest timer that was set. */
+  dueAt: number;
+  /** One that was due first is gone: all have to be looked at. */
+  isGone: boolean;
 };
 
 export type Ears = {
@@ -97,10 +100,14 @@ export function earsOf(components: readonly Component[], records: boolean, isWir
   return { messages, cues, records, isWire };
 }
 
+const shownFacts: ReadonlySet<keyof Facts> = new Set(["labels", "flow"]);
+
 /** First come the ids of the messages; then each step of the cascade mints behind its own seed. */
 const idsOfMessages = 131_072;
 const idsPerStep = 4_096;
 const stepsMax = 100_000;
+/** A quarter of the words a cascade may have: some is left for whatever else it leads to. */
+const wordsPlannedMax = 2_500;
 /** How long, and at most how many of them, a run remembers the messages that came over the transport. */
 const dedupeMs = 120_000;
 const dedupeMax = 1_024;
@@ -117,7 +124,8 @@ export function react(world: World, ears: Ears, run: Run, input: Input, stamp: S
     changed: new Set(),
     unheard: 0,
     moved: false,
-    dueAt: input.on === "timer" || input.on === "collapse" ? null : Infinity,
+    dueAt: Infinity,
+    isGone: input.on === "timer" || input.on === "collapse",
   };
   const undo: (() => void)[] = [];
   const id = idsAfter(stamp.seed);
@@ -125,6 +133,7 @@ export function react(world: World, ears: Ears, run: Run, input: Input, stamp: S
   /** Whom those that have ended here reported to. */
   const reports = new Map<string, string | null>();
   let steps = 0;
+  let planned = 0;
   let cause: Heard | null = null;
 
   const nextStamp = (): Stamp => {
@@ -137,15 +146,21 @@ export function react(world: World, ears: Ears, run: Run, input: Input, stamp: S
     reaction.moved = true;
     noteDue(reaction, run, taken);
     const before = run.actors.get(address);
+    const isCall = isAgentCall(actor);
+    const { agentCalls } = run;
     undo.push(() => {
+      if (isCall) run.agentCalls = agentCalls;
       if (before) return void run.actors.set(address, before);
       run.actors.delete(address);
       // It never was: what it holds of the world is free again.
       world.ended(run, address, actor);
     });
-    if (taken.life.snapshot.status === "active") run.actors.set(address, { ...actor, life: taken.life });
-    else {
+    if (taken.life.snapshot.status === "active") {
+      run.actors.set(address, { ...actor, life: taken.life });
+      if (isCall && !before) run.agentCalls += 1;
+    } else {
       run.actors.delete(address);
+      if (isCall && before) run.agentCalls -= 1;
       reports.set(address, actor.reportsTo);
       world.ended(run, address, actor);
     }
@@ -218,6 +233,18 @@ export function react(world: World, ears: Ears, run: Run, input: Input, stamp: S
       const before = run.facts[fact];
       undo.push(() => setFact(run.facts, fact, before));
       setFact(run.facts, fact, value);
+      // The row shows it, also where what else it shows was recorded before.
+      if (shownFacts.has(fact) && value !== null && value !== undefined) reaction.changed.add(run.id);
+    },
+    put(table, key, value) {
+      const before = Object.hasOwn(table, key) ? table[key] : undefined;
+      undo.push(() => setEntry(table, key, before));
+      setEntry(table, key, value);
+    },
+    hasRoom(words) {
+      if (planned > 0 && planned + words > wordsPlannedMax) return false;
+      planned += words;
+      return true;
     },
     effect: (act) => void reaction.effects.push(act),
   };
@@ -260,16 +287,24 @@ export function react(world: World, ears: Ears, run: Run, input: Input, stamp: S
       reaction.moved = true;
       collapse(host, input.error, input.order);
     } else {
-      const { on: _on, told, foreign, correlationId: _correlationId, ...heard } = input;
+      const { on: _on, told, foreign, parked, correlationId: _correlationId, ...heard } = input;
       if (foreign === true && !isFirst(heard)) return void (reaction.unheard += 1);
-      if (told) return void queue.push(heard);
+      if (told && parked !== true) {
+        // What another run said stands in its record; the row of a run that it creates belongs to that one.
+        if (ears.records && heard.word.type === "command:WorkflowExecute") note({ ...heard, cause: null });
+        return void queue.push(heard);
+      }
       const line: Said = { id: heard.id, by: heard.by, word: heard.word, cause: heard.cause?.id ?? null };
       if (foreign === true) line.foreign = true;
       if (isFleeting(heard.word)) line.fleeting = true;
       else reaction.lines += 1;
       reaction.said.push(line);
       const isNews = !ears.records || note(line);
-      if (isNews && (foreign === true || !ears.isWire)) queue.push(heard);
+      if (parked === true) {
+        cause = heard;
+        reaction.moved = true;
+        endParked(host, heard);
+      } else if (isNews && (foreign === true || !ears.isWire)) queue.push(heard);
     }
   };
   /** What creates a run may come again: it is answered as a duplicate. Anything else that comes again does nothing. */
@@ -305,12 +340,11 @@ export function react(world: World, ears: Ears, run: Run, input: Input, stamp: S
 
 /** A run may have thousands of timers: they are looked at again only if the first of them is gone. */
 function noteDue(reaction: Reaction, { dueAt }: Run, { armed, cancelled }: Step<AnyStateMachine>): void {
-  if (reaction.dueAt === null) return;
-  let earliest = reaction.dueAt;
-  for (const timer of armed) earliest = Math.min(earliest, timer.dueAt);
-  // One that was set in this very reaction may be the earliest, too.
-  const isGone = cancelled.some((timer) => timer.dueAt <= dueAt || timer.dueAt <= earliest);
-  reaction.dueAt = isGone ? null : earliest;
+  for (const timer of armed) reaction.dueAt = Math.min(reaction.dueAt, timer.dueAt);
+  for (const timer of cancelled) {
+    // One that was set in this very reaction may be the earliest, too.
+    if (timer.dueAt <= dueAt || timer.dueAt <= reaction.dueAt) reaction.isGone = true;
+  }
 }
 
 /** A result from elsewhere that nobody took came too late: it is kept, and changes nothing. */
@@ -327,6 +361,12 @@ const causeIn = (heard: Heard | null): Cause | null =>
   heard === null || heard.id === "" ? (heard?.cause ?? null) : { run: heard.run, from: heard.from, id: heard.id };
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** A key may be called `__proto__`, which to set is something else on every object. */
+function setEntry<T>(table: Record<string, T>, key: string, value: T | undefined): void {
+  if (value === undefined) delete table[key];
+  else Object.defineProperty(table, key, { value, writable: true, enumerable: true, configurable: true });
+}
 
 const setFact = <K extends keyof Facts>(facts: Facts, fact: K, value: Facts[K]): void => void (facts[fact] = value);
 

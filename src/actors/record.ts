@@ -3,10 +3,11 @@
 import type { Component as Code } from "../protocol/entry.ts";
 import { components } from "../protocol/entry.ts";
 import { idAfter } from "../protocol/ids.ts";
-import { nameOf as messageName, isKey } from "../protocol/catalogue.ts";
+import { type Message, nameOf as messageName, isKey } from "../protocol/catalogue.ts";
 import type { LogRecord } from "../store/store.ts";
-import type { Word } from "./component.ts";
-import type { Input, Reaction } from "./react.ts";
+import { as, type Word } from "./component.ts";
+import type { Input, Reaction, Said } from "./react.ts";
+import type { Committed } from "./system.ts";
 
 /** The version of what stands in a body. */
 const version = 1;
@@ -63,6 +64,14 @@ export function replayOf({ body }: LogRecord): Replayed {
   return { input: i, seed: s, correlationId: c, answers: a ?? [], said: JSON.stringify(m) };
 }
 
+/** The order that a workflow execution was begun with, if this is its first record; a child's came from another run. */
+export function orderIn({ body }: LogRecord): Message<"command:WorkflowExecute"> | undefined {
+  const { i } = readBody(body);
+  const order = i.on === "message" ? i : i.on === "collapse" ? i.order : undefined;
+  if (order?.word.type !== "command:WorkflowExecute") return undefined;
+  return as<Message<"command:WorkflowExecute">>(order.word);
+}
+
 /** A line of the journal: a message as it was recorded. */
 export type JournalLine = {
   line: number;
@@ -89,6 +98,36 @@ export function journalOf(record: LogRecord): JournalLine[] {
       envelope: envelopeOf({ id, by, word, cause }, c, record.at),
     };
   });
+}
+
+/** What was said in a record, as it was when it was committed; and which message it took as an answer. */
+export function committedIn(record: LogRecord): { committed: Committed; answers: string | null } {
+  const { s, c, i, m } = readBody(record.body);
+  const own = i.on === "message" && !i.told && !i.word.type.startsWith("progress:") ? i : undefined;
+  const said: Said[] = m.map(([by, word, cause, disposition], index) => ({
+    id: idAfter(s, index + (own ? 2 : 1)),
+    by,
+    word,
+    cause,
+    ...(disposition !== undefined && { disposition }),
+    from: speakerOf(word),
+  }));
+  if (own && own.foreign !== true)
+    said.unshift({ id: own.id, by: own.by, word: own.word, cause: own.cause?.id ?? null });
+  const answers = own?.foreign === true ? (own.cause?.id ?? null) : null;
+  const { run, seq, line, at } = record;
+  return { committed: { run, correlationId: c, seq, line, at, said }, answers };
+}
+
+/** The chart that asks: it has to be told if nobody takes what it asked. */
+function speakerOf({ type, task, agent, tool, payload }: Word): string {
+  const { attempt, resume_data } = (payload as { context?: { attempt?: number; resume_data?: unknown } }).context ?? {};
+  if (type === "command:TaskExecute") {
+    return `order/${task?.exec_id}#${attempt}${resume_data === undefined ? "" : "r"}`;
+  }
+  if (type === "command:TriggerAgent") return `call/${agent?.exec_id}`;
+  if (type === "command:ToolExecute") return `call/${tool?.exec_id}`;
+  return type.startsWith("command:AgentRuntime") ? `dispatch/${agent?.exec_id}` : "";
 }
 
 /** A message as it travels. */

@@ -15,6 +15,7 @@ export const inertWorld = (world: World): World => ({
   ...world,
   ended: () => undefined,
   slots: { ...world.slots, release: () => undefined },
+  calls: { ...world.calls, begin: () => undefined, leave: () => undefined },
   registry: {
     ...world.registry,
     take: () => undefined,
@@ -46,5 +47,6 @@ function checkDefinition({ definitions }: World, { facts }: Run): void {
   const { definition } = facts;
   if (definition === null || definitions.byHash(definition.hash)) return;
   const { id, hash } = definition;
-  throw new Error(`workflow '${id}' is not defined as it was when the run began (${hash}): define it so again`);
+  const why = definitions.holdsCode(hash) ? ", and it held functions, which cannot be kept" : "";
+  throw new Error(`workflow '${id}' is not defined as it was when the run began (${hash})${why}: define it so again`);
 }

@@ -13,8 +13,11 @@ import { fromUnknown } from "../protocol/errors.ts";
 import type { RunState, Store } from "../store/store.ts";
 import type { Clock } from "./clock.ts";
 import type { Heard, Word } from "./component.ts";
+import type { Call } from "./flow-calls.ts";
 import type { Ears, Input } from "./react.ts";
+import { runFromRows } from "./parked.ts";
 import { inertWorld, replay } from "./replay.ts";
+import { inheritedIn } from "./flow-recovery.ts";
 import { dueOf, freezeRun, isBusy, newRun, type Run } from "./run.ts";
 import type { World } from "./world.ts";
 
@@ -35,12 +38,16 @@ export type Means = {
 type Loaded = NonNullable<ReturnType<Store["load"]>>;
 
 const sweepMs = 10_000;
+/** How many charts may be looked through at each input. */
+const scannedMax = 32;
 
 export function openResidents({ store, clock, world, ears, report, take, post, isCommitted, isStopped }: Means) {
   const awake = new Map<string, Run>();
   /** The alarms of runs that are not in memory. */
   const asleep = new Map<string, () => void>();
   const parked = new Map<string, string>();
+  /** Those of them that could not be replayed; all that is known of them is on disk. */
+  const unread = new Set<string>();
   /** Which run an execution belongs to, as long as it is in memory. */
   const homes = new Map<string, string>();
   const inert = inertWorld(world);
@@ -57,9 +64,11 @@ export function openResidents({ store, clock, world, ears, report, take, post, i
     run.cancelAlarm?.();
     run.cancelAlarm = null;
   }
-  /** `set`: the earliest timer that was set since the last time, if none that was due before is gone. */
-  function setAlarm(run: Run, set: number | null = null): void {
-    const dueAt = set === null ? dueOf(run) : Math.min(run.dueAt, set);
+  /** `set`: the earliest timer that was set since the last time; `isGone`: one that was due before it no longer is. */
+  function setAlarm(run: Run, set = Infinity, isGone = true): void {
+    // Of a large run not all timers are looked at again: an alarm that rings early finds nothing due, and is set anew.
+    const isKept = !isGone || (run.cancelAlarm !== null && run.actors.size > scannedMax);
+    const dueAt = isKept ? Math.min(run.dueAt, set) : dueOf(run);
     if (dueAt === run.dueAt && run.cancelAlarm !== null) return;
     run.cancelAlarm?.();
     run.dueAt = dueAt;
@@ -73,10 +82,10 @@ export function openResidents({ store, clock, world, ears, report, take, post, i
       const run = awake.get(id) ?? wake(id);
       const next = run && earliestOf(run);
       if (!run || !next) return;
-      if (next.timer.dueAt > clock.now()) return setAlarm(run);
-      // Set anew by what comes of it.
+      // Set anew now, or by what comes of it.
       run.cancelAlarm?.();
       run.cancelAlarm = null;
+      if (next.timer.dueAt > clock.now()) return setAlarm(run);
       take(id, { on: "timer", address: next.address, timer: next.timer });
     }
   }
@@ -96,9 +105,39 @@ export function openResidents({ store, clock, world, ears, report, take, post, i
       setAlarm(run);
       return run;
     } catch (error) {
+      unread.add(id);
       park(id, fromUnknown(error).message);
       return undefined;
     }
+  }
+
+  /** Parked runs that can be replayed now, for what they lacked is there, are awake; gives them. */
+  function mend(): Run[] {
+    return [...unread].flatMap((id) => {
+      const run = readable(id);
+      if (!run) return [];
+      unread.delete(id);
+      parked.delete(id);
+      keep(run);
+      rejoin(id);
+      resume(run);
+      setAlarm(run);
+      return [run];
+    });
+  }
+  function readable(id: string): Run | undefined {
+    try {
+      const loaded = store.load(id);
+      return loaded && parked.has(id) ? replay(inert, ears, id, loaded) : undefined;
+    } catch {
+      // It stays parked, for the reason that was said.
+      return undefined;
+    }
+  }
+  function rejoin(id: string): void {
+    const row = store.row(id);
+    if (row?.entity !== "workflow") return;
+    world.slots.rejoin(id, row.parent !== null, row.status === "PENDING", inheritedIn(row)?.flow);
   }
 
   /** What a run holds outside itself it holds again; handlers that were at work begin anew. */
@@ -111,6 +150,7 @@ export function openResidents({ store, clock, world, ears, report, take, post, i
           order: { agent: { id: string; exec_id: string } };
         };
         const place = { run: run.id, address };
+        world.calls.resume(agentCall(run.id, address, context), value !== "inLine" && value !== "choosing");
         if (runtime) world.registry.take(runtime.exec_id, order.agent.exec_id, place);
         else if (value === "queued" && world.registry.hasRoom(order.agent.id)) {
           // Before its patience ends, which may have been while nobody was here.
@@ -119,8 +159,12 @@ export function openResidents({ store, clock, world, ears, report, take, post, i
         } else if (value === "queued") world.registry.wait(order.agent.id, order.agent.exec_id, place);
       }
       if (machine.id !== "handlerRun" || isStopped()) continue;
-      if (value === "running") later(run.id, address);
-      else post({ run: run.id, input: { on: "cue", address, cue: gone(address) } });
+      const call = toolCall(run.id, address, context);
+      if (call) world.calls.resume(call, value !== "queued");
+      // Its place is its own before anything new is taken.
+      if (value === "running") world.handlers.reserve(call ? "tool" : "agent", run.id, address);
+      if (value === "running") later(run.id, address, call ?? agentCall(run.id, address, context));
+      else if (value !== "queued") post({ run: run.id, input: { on: "cue", address, cue: gone(address) } });
     }
   }
   const gone = (address: string): Word =>
@@ -131,14 +175,14 @@ export function openResidents({ store, clock, world, ears, report, take, post, i
       thought: true,
     }) as unknown as Word;
   /** What an agent had called before a crash ends; then it begins anew. */
-  function later(id: string, address: string): void {
+  function later(id: string, address: string, call: Call): void {
     const run = awake.get(id);
     for (const [callAddress, { reportsTo, by }] of run?.actors ?? []) {
       if (reportsTo !== address || by !== "AR") continue;
       const cue = { type: "cue:EndCall", exec_id: "", cause: "caller_lost", reason: "the agent begins anew" };
       post({ run: id, input: { on: "cue", address: callAddress, cue: cue as unknown as Word } });
     }
-    again.push({ run: id, address });
+    if (!world.calls.restart(call)) again.push({ run: id, address });
   }
   const again: { run: string; address: string }[] = [];
 
@@ -150,8 +194,18 @@ export function openResidents({ store, clock, world, ears, report, take, post, i
     asleep.delete(id);
     // It may stand for long: others need not wait for it.
     world.slots.release(id);
+    world.calls.abandon(id);
     report("error", "a run is parked", { run: id, reason });
     store.append({ records: [], runs: [{ run: id, dueAt: null, state: "parked", at: clock.now() }], rows: [] });
+  }
+
+  /** A parked run as its rows have it, to be ended. */
+  function unpark(id: string): Run | undefined {
+    const run = runFromRows(store, id);
+    if (!run) return undefined;
+    parked.delete(id);
+    keep(run);
+    return run;
   }
 
   /** Lets go of runs that only wait. */
@@ -161,7 +215,7 @@ export function openResidents({ store, clock, world, ears, report, take, post, i
       const checkpoint = { run: run.id, seq: run.seq, body: freezeRun(run) };
       store.append({ records: [], runs: [], rows: [], checkpoints: [checkpoint] });
     }
-    const { dueAt } = run;
+    const dueAt = dueOf(run);
     drop(run);
     const { id } = run;
     asleep.set(id, dueAt === Infinity ? nothing : clock.alarm(dueAt, () => ring(id)));
@@ -223,6 +277,8 @@ export function openResidents({ store, clock, world, ears, report, take, post, i
     drop,
     setAlarm,
     park,
+    unpark,
+    mend,
     sweep,
     makeRoom,
     /** A run made again from these records alone, beside the one that is here; throws if they contradict themselves. */
@@ -283,6 +339,20 @@ const scheduling: ReadonlySet<string> = new Set([
   "event:TaskRetryScheduled",
   "event:TaskWaitingEnded",
 ]);
+
+type Order = { agent?: Callee; tool?: Callee; payload: { context: { input: unknown } } };
+type Callee = { id: string; exec_id: string };
+
+/** The call that a dispatch or handler of an agent is about. */
+function agentCall(run: string, address: string, context: Record<string, unknown>): Call {
+  const { agent = { id: "", exec_id: "" }, payload } = context["order"] as Order;
+  return { kind: "agent", id: agent.id, execId: agent.exec_id, input: payload.context.input, run, address };
+}
+/** The call that the handler of a tool is about, which may be one of an agent. */
+function toolCall(run: string, address: string, context: Record<string, unknown>): Call | undefined {
+  const { tool, payload } = context["order"] as Order;
+  return tool && { kind: "tool", id: tool.id, execId: tool.exec_id, input: payload.context.input, run, address };
+}
 
 /** What must be known of a run without reading it. */
 export function stateOf(run: Run, at: number): RunState {

@@ -17,6 +17,8 @@ import type { Message } from "../protocol/catalogue.ts";
 import type { Component as Code } from "../protocol/entry.ts";
 import type { Cause } from "./component.ts";
 import type { Data } from "../protocol/fields.ts";
+import type { UndoFacts } from "./undo.ts";
+import type { RunFlow } from "./flow-rules.ts";
 import { migrated, type Migration, migrations } from "./migrations.ts";
 import { type Execution, placeOf } from "./state-manager.ts";
 
@@ -44,7 +46,24 @@ export type Actor = {
 };
 
 /** How a task of the run ended last, as templates see it. */
-export type TaskFact = { status: string; exec_id: string; output?: Data; error?: unknown };
+export type TaskFact = {
+  status: string;
+  exec_id: string;
+  output?: Data;
+  error?: unknown;
+  /** How often it has ended where it stands. */
+  times?: number;
+};
+
+/** What stands within one lane of a container, as templates see it; what it does not have stands in the outer one. */
+export type Frame = {
+  outer: string;
+  tasks?: Record<string, TaskFact>;
+  error?: unknown;
+  /** Of an `each`. */
+  item?: unknown;
+  index?: number;
+};
 
 /** What is known of a run beside its charts. Plain JSON. */
 export type Facts = {
@@ -56,9 +75,13 @@ export type Facts = {
   parent: { run: string; task: string } | null;
   /** How many workflows deep it is: one that nobody called is the first. */
   depth: number;
-  tasks: Readonly<Record<string, TaskFact>>;
+  tasks: Record<string, TaskFact>;
   /** What the last task that ended badly said, until one ends well. */
   error: unknown;
+  /** The frames of lanes that are under way, those that open tasks stand in, and the items of each `each`. */
+  frames: Record<string, Frame>;
+  frameOf: Record<string, string>;
+  items: Record<string, readonly unknown[]>;
   resumeData: unknown;
   /** What the run was ordered by: a workflow, or a task by itself. */
   order: Message<"command:WorkflowExecute"> | null;
@@ -66,6 +89,12 @@ export type Facts = {
   /** What came over the transport lately, by message id and time: the same message twice has one effect. */
   foreign?: readonly (readonly [id: string, at: number])[];
   labels: Readonly<Record<string, string>> | null;
+  /** What it has done that can be undone, if its definition can undo anything. */
+  undo?: UndoFacts;
+  /** The agents at work that report what they use up themselves. */
+  reported?: Record<string, true>;
+  /** How it stands in line, if its definition says anything of that. */
+  flow?: RunFlow;
 };
 
 export type Run = {
@@ -85,7 +114,12 @@ export type Run = {
   heardAt: number;
   /** Why it is parked, if it is. */
   parked: string | null;
+  /** How many calls of its agents are open: most have none, and need not be searched for them. */
+  agentCalls: number;
 };
+
+/** Made by an agent that runs here. */
+export const isAgentCall = ({ by, reportsTo }: Actor): boolean => by === "AR" && reportsTo !== null;
 
 const newFacts = (): Facts => ({
   definition: null,
@@ -95,6 +129,9 @@ const newFacts = (): Facts => ({
   depth: 1,
   tasks: {},
   error: undefined,
+  frames: {},
+  frameOf: {},
+  items: {},
   resumeData: undefined,
   labels: null,
   order: null,
@@ -113,6 +150,7 @@ export const newRun = (id: string, correlationId: string): Run => ({
   cancelAlarm: null,
   heardAt: 0,
   parked: null,
+  agentCalls: 0,
 });
 
 /** When its next timer is due. */
@@ -159,11 +197,13 @@ export function freezeRun({ correlationId, facts, actors, executions }: Run): st
 export function thawRun(id: string, seq: number, body: string, table: readonly Migration[] = migrations): Run {
   const { v, correlationId, facts, actors, executions } = JSON.parse(body) as FrozenRun;
   if (v !== version) throw new Error(`a checkpoint of version ${v} cannot be read, only of version ${version}`);
-  const run = { ...newRun(id, correlationId), seq, kept: seq, facts };
+  const run = { ...newRun(id, correlationId), seq, kept: seq, facts: { ...newFacts(), ...facts } };
   for (const [address, frozen, by, reportsTo, cause] of actors) {
     const machine = charts[frozen.machine];
     if (!machine) throw new Error(`there is no chart '${frozen.machine}'`);
-    run.actors.set(address, { machine, life: thaw(machine, migrated(frozen, table)), by, reportsTo, cause });
+    const actor = { machine, life: thaw(machine, migrated(frozen, table)), by, reportsTo, cause };
+    run.actors.set(address, actor);
+    if (isAgentCall(actor)) run.agentCalls += 1;
   }
   for (const execution of executions) run.executions.set(placeOf(execution), execution);
   return run;

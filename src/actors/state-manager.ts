@@ -6,6 +6,7 @@
 
 import { catalogue, type Key } from "../protocol/catalogue.ts";
 import { type Entity, isTerminal } from "../protocol/statuses.ts";
+import type { Data } from "../protocol/fields.ts";
 import { type EventKey, nothingRecorded, record, type Disposition } from "../protocol/transitions.ts";
 import type { Row } from "../store/store.ts";
 import type { Word } from "./component.ts";
@@ -32,7 +33,10 @@ export type Execution = {
   /** Why it waits or is paused, and who ended it, as they said it. */
   about: unknown;
   seen: readonly string[];
+  /** Of a workflow: what it began with, what it has used up, and what it has undone. */
+  story?: Story;
 };
+type Story = { lineage?: object; usage?: object; undo?: object };
 
 type Payload = {
   status: string;
@@ -106,6 +110,7 @@ function born(entity: Entity, { id, exec_id }: Name, word: Word, at: number): Ex
     ...(entity === "tool" && agent && { agent }),
   };
   const place = (word["payload"] as Payload | undefined)?.context.parent_exec_id;
+  const lineage = (word["payload"] as Payload | undefined)?.context["lineage"];
   const nearest = parents.agent ?? parents.task ?? parents.workflow;
   return {
     execId: exec_id,
@@ -123,6 +128,7 @@ function born(entity: Entity, { id, exec_id }: Name, word: Word, at: number): Ex
     result: null,
     about: null,
     seen: [],
+    ...(lineage !== undefined && { story: { lineage: ancestryIn(lineage as Data) } }),
   };
 }
 
@@ -137,7 +143,8 @@ function moved(
   const isOver = isTerminal(view.status);
   const error = payload.result?.error;
   const isRoot = placeOf(base) === run.id;
-  const { wait, reason, paused_by, canceled_by, delay_ms } = payload.context as Record<string, unknown>;
+  const { wait, reason, paused_by, canceled_by, delay_ms, usage, undo: undone } = payload.context as Data;
+  const isTold = usage !== undefined || undone !== undefined;
   const about = { ...defined({ wait, reason, paused_by, canceled_by, delay_ms }) };
   return {
     ...base,
@@ -155,8 +162,12 @@ function moved(
         : base.error,
     result: isRoot && isOver ? (payload.result ?? null) : base.result,
     about: Object.keys(about).length > 0 ? about : null,
+    ...(isTold && { story: { ...base.story, ...defined({ usage, undo: undone }) } }),
   };
 }
+
+/** From where it came: what it was given of the results there stands in its order. */
+const ancestryIn = ({ kind, from_exec_id, from_task }: Data): object => ({ kind, from_exec_id, from_task });
 
 const defined = (fields: Record<string, unknown>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
@@ -164,9 +175,10 @@ const defined = (fields: Record<string, unknown>): Record<string, unknown> =>
 /** As the store keeps it. */
 export function rowOf(run: Run, execution: Execution): Row {
   const { execId, entity, id, parent, status, attempt, createdAt, endedAt, error } = execution;
-  const { startedAt, parents, result, about } = execution;
+  const { startedAt, parents, result, about, story } = execution;
   const isRoot = placeOf(execution) === run.id;
   const labels = isRoot ? run.facts.labels : null;
+  const flow = isRoot ? run.facts.flow : undefined;
   const words = [id, execId, ...(error ? [error.code, error.message] : []), ...Object.entries(labels ?? {}).flat()];
   return {
     execId: placeOf(execution),
@@ -182,6 +194,6 @@ export function rowOf(run: Run, execution: Execution): Row {
     errorCode: error?.code ?? null,
     text: words.join(" "),
     labels,
-    body: JSON.stringify({ startedAt, parents, error, result, about }),
+    body: JSON.stringify({ startedAt, parents, error, result, about, ...story, ...(flow && { flow }) }),
   };
 }

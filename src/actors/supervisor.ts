@@ -3,6 +3,10 @@
 //   start: a ─▶ b ─▶ c          stop: c ─▶ b ─▶ a
 //   b fails ─▶ b is stopped and started again, up to a limit within a while ─▶ then everything stops, and that is said
 //
+// It is for the daemon, whose parts are a troupe, a gateway and what else listens. A troupe by itself has no part that
+// could be started again under it: memory runs ahead of the disk, so with a store whose writer has died all of it would
+// have to be made anew from the log. It says so, refuses what is new, and is closed and opened as a whole.
+//
 // Invariants:
 //   U1. A part starts only after those before it have, and stops only after those after it have.
 //   U2. If one cannot start at first, those that had are stopped, in reverse, and the error is passed on.

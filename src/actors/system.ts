@@ -12,17 +12,19 @@
 //   Y5. A due timer fires once, in the order of the times; one of a state that was left does nothing.
 //   Y6. A run that only waits may leave memory, and is the same when it comes back.
 
-import type { Stamp } from "../machines/step.ts";
+import { silence, type Stamp } from "../machines/step.ts";
 import type { Component as Code } from "../protocol/entry.ts";
 import { fromUnknown } from "../protocol/errors.ts";
 import { minter } from "../protocol/ids.ts";
-import type { Key as OnceKey, LogRecord, RunState, Store, Unit } from "../store/store.ts";
+import type { Checkpoint, Key as OnceKey, LogRecord, RunState, Store, Unit } from "../store/store.ts";
 import type { Clock } from "./clock.ts";
 import type { Word } from "./component.ts";
 import { type Ears, idsPerReaction, type Input, type Reaction, react, type Said } from "./react.ts";
 import { bodyOf } from "./record.ts";
+import { declineParked, endsParked } from "./parked.ts";
+import { inheritanceOf } from "./flow-recovery.ts";
 import { openResidents, stateOf } from "./residents.ts";
-import type { Run } from "./run.ts";
+import { freezeRun, type Run } from "./run.ts";
 import { rowOf } from "./state-manager.ts";
 import type { World } from "./world.ts";
 
@@ -55,6 +57,7 @@ type OpenUnit = {
   runs: Map<string, RunState>;
   rows: Unit["rows"][number][];
   keys: OnceKey[];
+  checkpoints: Checkpoint[];
   waiting: Waiting[];
 };
 
@@ -102,7 +105,7 @@ export function openSystem({ store, clock, random, world, ears, report }: System
       for (; first < mailbox.length; first++) {
         const letter = mailbox[first] as Letter;
         const keys = letter.key ? [letter.key] : [];
-        const unit: OpenUnit = { records: [], runs: new Map(), rows: [], keys, waiting: [] };
+        const unit: OpenUnit = { records: [], runs: new Map(), rows: [], keys, checkpoints: [], waiting: [] };
         const queue = [letter];
         for (let place = 0; place < queue.length; place++) {
           for (const { run: to, heard } of reactTo(queue[place] as Letter, unit)) {
@@ -120,18 +123,39 @@ export function openSystem({ store, clock, random, world, ears, report }: System
     for (const { run, address } of residents.restarts()) world.handlers.perform(run, address);
   }
 
-  function append({ records, runs, rows, keys: once, waiting }: OpenUnit): void {
+  function append({ records, runs, rows, keys: once, checkpoints, waiting }: OpenUnit): void {
     if (records.length === 0) return;
     outbox.push(...waiting);
-    store.append({ records, runs: [...runs.values()], rows, ...(once.length > 0 && { keys: once }) });
+    const more = { ...(once.length > 0 && { keys: once }), ...(checkpoints.length > 0 && { checkpoints }) };
+    store.append({ records, runs: [...runs.values()], rows, ...more });
   }
 
   function reactTo({ run: id, input, isNew }: Letter, unit: OpenUnit): Reaction["forwards"] {
     const run = residents.get(id) ?? (isNew ? undefined : residents.wake(id)) ?? residents.begun(id, input, isNew);
-    if (!run) {
-      counts.unheard += 1;
-      return [];
+    return run ? stepOf(run, input, unit) : hearParked(id, input, unit);
+  }
+
+  /** A parked run does nothing but end; whichever run asks it for something is told so. */
+  function hearParked(id: string, input: Input, unit: OpenUnit): Reaction["forwards"] {
+    const reason = residents.parked().get(id);
+    const { word, run: asker, from } = input.on === "message" ? input : { word: undefined, run: "", from: "" };
+    const isEnd = reason !== undefined && word !== undefined && endsParked(id, word);
+    const run = isEnd ? residents.unpark(id) : undefined;
+    if (run && input.on === "message") {
+      const forwards = stepOf(run, { ...input, parked: true }, unit);
+      unit.checkpoints.push({ run: id, seq: run.seq, body: freezeRun(run) });
+      run.kept = run.seq;
+      return forwards;
     }
+    counts.unheard += 1;
+    const answer = reason === undefined || word === undefined || asker === "" ? silence : declineParked(word, reason);
+    if (answer === silence || input.on !== "message") return [];
+    const cause = { run: asker, from, id: input.id };
+    const heard = { word: answer as Word, by: "WO" as const, from: "", run: id, id: ids.next(clock.now()), cause };
+    return [{ run: asker, heard }];
+  }
+
+  function stepOf(run: Run, input: Input, unit: OpenUnit): Reaction["forwards"] {
     const taken = stamp();
     const [heard, reaction] = reactionOf(run, input, taken);
     if (!reaction) return [];
@@ -147,7 +171,7 @@ export function openSystem({ store, clock, random, world, ears, report }: System
       note(run, heard, taken, reaction, unit);
     } catch (error) {
       // What cannot be written down did not happen: on disk the run is where it was.
-      residents.park(id, fromUnknown(error).message);
+      residents.park(run.id, fromUnknown(error).message);
       return [];
     }
     return reaction.forwards;
@@ -186,7 +210,7 @@ export function openSystem({ store, clock, random, world, ears, report }: System
       residents.live(execution.execId, run.id);
       unit.rows.push(rowOf(run, execution));
     }
-    residents.setAlarm(run, reaction.dueAt);
+    residents.setAlarm(run, reaction.dueAt, reaction.isGone);
     unit.runs.set(run.id, stateOf(run, at));
     const committed = {
       run: run.id,
@@ -256,25 +280,11 @@ export function openSystem({ store, clock, random, world, ears, report }: System
     /** Begins where the log ends: timers, handlers that were at work, whoever waits for a slot. */
     async recover(): Promise<{ live: number; busy: number; parked: number }> {
       // Counted before the first alarm rings: a run that ends meanwhile would keep its slot for ever.
-      const running = await store.count({ entity: "workflow", status: ["RUNNING", "PAUSED"] }, "status");
-      const pending: string[] = [];
-      for (let after: string | null | undefined; after !== null;) {
-        const page = await store.find({
-          entity: "workflow",
-          status: ["PENDING"],
-          order: "oldest",
-          limit: 500,
-          ...(after !== undefined && { after }),
-        });
-        pending.push(...page.rows.map(({ execId }) => execId));
-        after = page.cursor;
-      }
+      const inheritance = await inheritanceOf(store, world.definitions);
       const { live, busy, broken } = residents.settle();
-      world.slots.inherit(
-        Object.values(running).reduce((sum, count) => sum + count, 0),
-        pending,
-      );
+      // Whoever is let in goes on after those that were at work: these have their places first.
       isReacting = true;
+      world.slots.inherit(inheritance);
       for (const run of busy) residents.wake(run);
       // What could not be replayed may be what this release can.
       for (const id of broken) {
@@ -283,8 +293,17 @@ export function openSystem({ store, clock, random, world, ears, report }: System
       }
       isReacting = false;
       drain();
+      world.calls.open();
       residents.sweep();
       return { live, busy: busy.length, parked: residents.parked().size };
+    },
+    /** Parked runs that can go on now do. */
+    mend(): void {
+      isReacting = true;
+      const runs = residents.mend().map((run) => stateOf(run, clock.now()));
+      if (runs.length > 0) store.append({ records: [], runs, rows: [] });
+      isReacting = false;
+      drain();
     },
     /** Takes nothing more, and leaves a checkpoint of all that is open. */
     stop(): void {

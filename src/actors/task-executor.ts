@@ -8,12 +8,13 @@ import type { Message } from "../protocol/catalogue.ts";
 import { fromUnknown, toWire, type WireError } from "../protocol/errors.ts";
 import { isExecId } from "../protocol/ids.ts";
 import { clip } from "../protocol/refusal.ts";
-import { checkedBy } from "../tools/tool.ts";
 import { as, type Component, type Ear, type Host } from "./component.ts";
 import { sayLate } from "./late.ts";
-import { evaluate, type Scope } from "./template.ts";
+import { schemaOf, wrong } from "../language/json-schema.ts";
+import { evaluate } from "../language/template.ts";
+import { frameOf, scopeIn } from "./scope.ts";
 
-type Callee = { kind: CallKind; id: string; exec_id?: string };
+type Callee = { kind: CallKind; id: string; exec_id?: string; action?: string };
 type Order = Message<"command:TaskExecute">;
 
 const attemptsOf = (execId: string): string => `attempt/${execId}#`;
@@ -24,10 +25,12 @@ const execute: Ear = (host, { word }) => {
   const { attempt, resume_data } = order.payload.context;
   const address = `${attemptsOf(order.task.exec_id)}${attempt}${resume_data === undefined ? "" : "r"}`;
   if (host.tell(address, word)) return;
-  const call = callOf(host, order);
+  const { call, problem: unfit } = callOf(host, order);
   const target = targetOf(host, order);
   const problem =
-    resume_data === undefined && call?.kind === "tool" ? problemOf(host, call.id, order) : (target.problem ?? null);
+    resume_data === undefined && call?.kind === "tool"
+      ? host.ask(() => problemOf(host, "tool", call.id, order))
+      : (unfit ?? target.problem ?? null);
   host.enter(address, taskAttempt, "TE", {
     order,
     ...(call && { call }),
@@ -36,27 +39,34 @@ const execute: Ear = (host, { word }) => {
   });
 };
 
-/** What is wrong with the input of a tool that is defined here; the tool is not called then. */
-const problemOf = (host: Host, id: string, { payload }: Order): WireError | null =>
-  host.ask(() => {
-    const { errors } = checkedBy(host.world.definitions.tools.get(id)?.input, structuredClone(payload.context.input));
-    if (!errors) return null;
-    const listed = errors.map(({ field, message }) => (field === "" ? message : `${field}: ${message}`)).join("; ");
-    return { code: "VALIDATION_FAILED", message: `the input of tool '${id}' is wrong: ${listed}`, details: { errors } };
-  });
+/** What is wrong with the input of an agent or tool that is defined here; it is not called then. */
+function problemOf({ world: { definitions } }: Host, kind: CallKind, id: string, { payload }: Order): WireError | null {
+  const schema = (kind === "tool" ? definitions.tools : definitions.agents).get(id)?.input;
+  const { errors } = schemaOf(schema).check(payload.context.input);
+  return errors ? { code: "VALIDATION_FAILED", ...wrong(`the input of ${kind} '${id}'`, errors) } : null;
+}
 
 /** What the task calls. By itself, a task is the agent or tool of its name, and the first call takes its id. */
-function callOf(host: Host, { workflow, task, payload }: Order): Callee | undefined {
+function callOf(host: Host, order: Order): { call?: Callee; problem?: WireError } {
+  const { workflow, task, payload } = order;
   const { task_type, attempt } = payload.context;
-  if (task_type !== "agent" && task_type !== "tool") return undefined;
+  if (task_type !== "agent" && task_type !== "tool") return {};
   if (workflow === undefined && host.run.facts.definition === null) {
-    return { kind: task_type, id: task.id, ...(attempt === 1 && { exec_id: task.exec_id }) };
+    return { call: { kind: task_type, id: task.id, ...(attempt === 1 && { exec_id: task.exec_id }) } };
   }
-  const id = host.ask(() => {
+  // One question for all: an agent whose input is well, and of which no action is wanted, is told by its id alone.
+  const called = host.ask(() => {
     const spec = specOf(host, workflow?.id, task.id);
-    return spec?.type === "agent" ? spec.agent : spec?.type === "tool" ? spec.tool : null;
+    if (spec?.type === "tool") return spec.tool;
+    if (spec?.type !== "agent") return null;
+    const { agent: id, action } = spec;
+    const problem = problemOf(host, "agent", id, order);
+    return problem || action !== undefined ? { id, ...(action !== undefined && { action }), problem } : id;
   });
-  return id === null ? undefined : { kind: task_type, id };
+  if (called === null) return {};
+  if (typeof called === "string") return { call: { kind: task_type, id: called } };
+  const { problem, ...callee } = called;
+  return { call: { kind: task_type, ...callee }, ...(problem && { problem }) };
 }
 
 /** The task as it is defined: for the run, where that lives here; else as this process has it. */
@@ -71,12 +81,10 @@ function specOf({ run, world }: Host, workflowId: string | undefined, taskId: st
 function targetOf(host: Host, { workflow: own, task }: Order): { signalTo?: { exec_id: string }; problem?: WireError } {
   const spec = specOf(host, own?.id, task.id);
   if (spec?.type !== "signal" || spec.to === undefined) return {};
-  const { facts, id, correlationId } = host.run;
   return host.ask(() => {
-    const workflow = { id: facts.definition?.id ?? "", exec_id: id, correlation_id: correlationId, started_at: "" };
-    const scope: Scope = { input: facts.input, tasks: facts.tasks, workflow };
+    const scope = scopeIn(host, frameOf(host, task.exec_id));
     try {
-      const to = String(evaluate(spec.to, scope));
+      const to = String(evaluate(spec.to, { ...scope, tasks: { ...scope.tasks } }, `task '${task.id}' to`));
       if (isExecId(to)) return { signalTo: { exec_id: to } };
       const message = `task '${task.id}' signals '${clip(to)}', which is no execution id`;
       return { problem: { code: "SIGNAL_NOT_DELIVERED", message, details: { cause_code: "INVALID_ID" } } };
@@ -90,16 +98,23 @@ const beginCall: Ear = (host, { word, from }) => {
   const { kind, id, exec_id } = as<Cue<"cue:Call">>(word);
   const attempt = host.actor(from);
   if (!attempt) throw new Error(`'${from}' calls, and is not there`);
-  const { order } = attempt.life.snapshot.context as { order: Order };
+  const { order, call } = attempt.life.snapshot.context as { order: Order; call?: Callee };
   const { workflow, task, payload } = order;
-  const { agent_request, env } = payload.context;
+  const { agent_request, env, last_step } = payload.context;
+  const request =
+    call?.action === undefined ? agent_request : { agent_id: id, agent_exec_id: exec_id, action: call.action };
+  const more = {
+    ...(request && { agent_request: request }),
+    ...(env && { env }),
+    ...(last_step !== undefined && { last_step }),
+  };
   const input = {
     parents: { ...(workflow && { workflow }), task },
     callee: { id, exec_id },
     attempt: payload.context.attempt,
     input: payload.context.input,
     timeoutMs: payload.context.timeout_config.timeout_duration_ms,
-    ...((agent_request ?? env) && { context: { ...(agent_request && { agent_request }), ...(env && { env }) } }),
+    ...(Object.keys(more).length > 0 && { context: more }),
   };
   host.enter(callAt(exec_id), chartOf(kind), "TE", input, from);
 };

@@ -4,34 +4,56 @@ import type { Cue } from "../machines/cues.ts";
 import { handlerRun } from "../machines/handler-run.ts";
 import type { Message } from "../protocol/catalogue.ts";
 import type { WireError } from "../protocol/errors.ts";
-import { checkedBy } from "../tools/tool.ts";
+import { schemaOf, wrong } from "../language/json-schema.ts";
 import { as, type Component, type Host } from "./component.ts";
+import type { Room } from "./flow-calls.ts";
+import type { World } from "./world.ts";
 
 type Order = Message<"command:ToolExecute">;
 
 const handlerAt = (execId: string): string => `handler/${execId}`;
 
-function problemOf({ world, run }: Host, { tool, payload }: Order): WireError | null {
+type Waits = { waits: true };
+
+/** Why it cannot be run; or that its own limits say when, and it is to ask them. */
+function problemOf({ world, run }: Host, { tool, payload }: Order): WireError | Waits | null {
   const definition = world.definitions.tools.get(tool.id);
   if (!definition) return { code: "TOOL_NOT_FOUND", message: `there is no tool '${tool.id}'`, details: {} };
-  if (world.handlers.running("tool") >= world.limits.tools) {
-    return {
-      code: "TOOL_DISPATCH_FAILED",
-      message: `${world.limits.tools} tools are at work, and no more may be`,
-      details: { reason: "all_busy", limit: "tools", max: world.limits.tools },
-    };
-  }
-  const { errors } = checkedBy(definition.input, structuredClone(payload.context.input));
+  const hasLimits = definition.concurrency !== undefined || definition.rate !== undefined;
+  const busy = hasLimits ? undefined : busyIn(world);
+  if (busy) return busy;
+  const { errors } = schemaOf(definition.input).check(payload.context.input);
+  if (!errors && hasLimits) return { waits: true };
   if (!errors) {
     world.handlers.reserve("tool", run.id, handlerAt(tool.exec_id));
     return null;
   }
-  const listed = errors.map(({ field, message }) => `${field}: ${message}`).join("; ");
+  return { code: "TOOL_INPUT_INVALID", ...wrong(`the input of tool '${tool.id}'`, errors) };
+}
+
+function busyIn({ handlers, limits }: World): WireError | undefined {
+  if (handlers.running("tool") < limits.tools) return undefined;
   return {
-    code: "TOOL_INPUT_INVALID",
-    message: `the input of tool '${tool.id}' is wrong: ${listed}`,
-    details: { errors },
+    code: "TOOL_DISPATCH_FAILED",
+    message: `${limits.tools} tools are at work, and no more may be`,
+    details: { reason: "all_busy", limit: "tools", max: limits.tools },
   };
+}
+
+/** Whether a tool with limits may begin now. */
+function roomFor({ world, run, actor }: Host, address: string): Room {
+  const handler = actor(address);
+  if (!handler) throw new Error(`'${address}' wants room, and is not there`);
+  const { order } = handler.life.snapshot.context as { order: Order };
+  const { id, exec_id: execId } = order.tool;
+  const { input } = order.payload.context;
+  const room = world.calls.want({ kind: "tool", id, execId, input, run: run.id, address }) ?? { is: "room" };
+  if (room.is !== "room") return room;
+  const error = busyIn(world);
+  if (error) return { is: "refused", error };
+  world.handlers.reserve("tool", run.id, address);
+  world.calls.begin(execId);
+  return room;
 }
 
 export const toolExecutor: Component = {
@@ -39,14 +61,24 @@ export const toolExecutor: Component = {
   code: "XE",
   group: "tool-executor",
   hears: {
-    "command:ToolExecute": (host, { word }) => {
+    "command:ToolExecute": (host, { word, run }) => {
       const order = as<Order>(word);
       const address = handlerAt(order.tool.exec_id);
       if (host.tell(address, word)) return;
-      const problem = host.ask(() => problemOf(host, order));
-      host.enter(address, handlerRun, "XE", { order, ...(problem && { problem }) });
+      const given = host.ask(() => problemOf(host, order));
+      const more = {
+        ...(given && ("waits" in given ? given : { problem: given })),
+        ...(run === "" && { isRemote: true }),
+      };
+      host.enter(address, handlerRun, "XE", { order, ...more });
     },
     "command:ToolCancel": (host, { word }) => void host.tell(handlerAt(word.tool?.exec_id ?? ""), word),
+    // It may be asked again: whoever waited is told that there is room.
+    "cue:RoomWanted": (host, { from }) => {
+      const room = host.ask(() => roomFor(host, from));
+      if (room.is === "line") return;
+      host.tell(from, { type: "cue:RoomGranted", ...(room.is === "refused" && { problem: room.error }) });
+    },
     "cue:Perform": (host, { from }) => host.effect(() => host.world.handlers.perform(host.run.id, from)),
     "cue:Abort": (host, { word, from }) => {
       const { cause, reason } = as<Cue<"cue:Abort">>(word);

@@ -5,9 +5,10 @@
 // It is for a store that no troupe works on: what is said meanwhile would be missed. Runs that were pruned have no
 // records, and so no rows either.
 
-import type { Store } from "../store/store.ts";
+import type { LogRecord, Store } from "../store/store.ts";
 import type { Word } from "./component.ts";
-import { type JournalLine, journalOf } from "./record.ts";
+import type { RunFlow } from "./flow-rules.ts";
+import { type JournalLine, journalOf, replayOf } from "./record.ts";
 import { newRun, type Run } from "./run.ts";
 import { recordEvent, rowOf } from "./state-manager.ts";
 
@@ -23,11 +24,36 @@ export async function rebuildViews(store: Store): Promise<{ records: number; row
     if (!last) break;
     afterSeq = last.seq;
     records += some.length;
-    for (const record of some) for (const line of journalOf(record)) retell(runs, line, record.at);
+    for (const record of some) {
+      retellCreation(runs, record);
+      for (const line of journalOf(record)) retell(runs, line, record.at);
+      noteFlow(runs, record);
+    }
   }
   const rows = [...runs.values()].flatMap((run) => [...run.executions.values()].map((one) => rowOf(run, one)));
   await store.rebuild(rows);
   return { records, rows: rows.length };
+}
+
+/** A run that another ordered was created by a message that stands in the other's record. */
+function retellCreation(runs: Map<string, Run>, record: LogRecord): void {
+  const { run: id, at, body } = record;
+  if (runs.has(id) || !body.includes("command:WorkflowExecute")) return;
+  const { input, correlationId } = replayOf(record);
+  if (input.on !== "message" || !input.told || input.word.workflow?.exec_id !== id) return;
+  const run = newRun(id, correlationId);
+  runs.set(id, run);
+  recordEvent(run, input, at, new Set(), []);
+}
+
+/** How a run stands in line was asked once, when it was ordered. */
+function noteFlow(runs: ReadonlyMap<string, Run>, record: LogRecord): void {
+  if (!record.body.includes('"flow":')) return;
+  const run = runs.get(record.run);
+  for (const answer of replayOf(record).answers) {
+    const { flow } = Object(answer) as { flow?: RunFlow };
+    if (run && flow?.workflow !== undefined) run.facts.flow = flow;
+  }
 }
 
 function retell(runs: Map<string, Run>, { run: id, type, envelope }: JournalLine, at: number): void {

@@ -8,6 +8,7 @@ import type { ToolDefinition } from "../tools/tool.ts";
 import type { SubjectCodec } from "../protocol/subjects.ts";
 import type { Component as Code } from "../protocol/entry.ts";
 import type { Workflow } from "./definition.ts";
+import type { Calls } from "./flow-calls.ts";
 import type { Limits } from "./limits.ts";
 import type { Handlers } from "./handlers.ts";
 import type { Registry } from "./registry.ts";
@@ -21,6 +22,8 @@ export type Definitions = {
   tools: ReadonlyMap<string, ToolDefinition>;
   /** A definition by its hash, also one that was replaced meanwhile. */
   byHash(hash: string): Workflow | undefined;
+  /** Whether one that is not here any more held functions, so that it could not be kept. */
+  holdsCode(hash: string): boolean;
 };
 
 export type World = {
@@ -28,6 +31,7 @@ export type World = {
   limits: Limits;
   registry: Registry;
   slots: Slots;
+  calls: Calls;
   handlers: Handlers;
   /** The runtime of this process, if it has one. */
   runtime: { id: string; exec_id: string } | null;
@@ -52,10 +56,16 @@ export function openWorld(parts: Omit<World, "ended" | "replySubject">, subjects
   return {
     ...parts,
     replySubject,
-    ended(run, address, { machine }) {
-      if (machine === handlerRun) parts.handlers.release(address);
-      if (machine === agentDispatch) parts.registry.release(execIdIn(address));
-      if (machine === workflowExecution) parts.slots.release(run.id);
+    ended(run, address, { machine, by }) {
+      if (machine === handlerRun) {
+        parts.handlers.release(address);
+        if (by === "XE") parts.calls.leave(execIdIn(address));
+      }
+      if (machine === agentDispatch) {
+        parts.registry.release(execIdIn(address));
+        parts.calls.leave(execIdIn(address));
+      }
+      if (machine === workflowExecution) parts.slots.release(run.id, !hasStarted(run));
     },
   };
 }
@@ -78,3 +88,6 @@ function addressOf(
   const layout = corr === undefined ? "flow" : "correlated";
   return { key, layout, params: corr === undefined ? target : { ...target, corr } } as never;
 }
+
+/** Declined, or canceled while it waited, it never had a slot. */
+const hasStarted = ({ id, executions }: Run): boolean => (executions.get(id)?.startedAt ?? null) !== null;

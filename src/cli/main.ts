@@ -6,9 +6,12 @@
 import { Command, CommanderError } from "commander";
 import { errorRow, exits, fromUnknown } from "../protocol/errors.ts";
 import { version } from "../version.ts";
+import { draw } from "./draw.ts";
 import { rehearse } from "./rehearse.ts";
+import { schema } from "./schema.ts";
+import { validate } from "./validate.ts";
 
-const commands: readonly ((program: Command) => void)[] = [rehearse];
+const commands: readonly ((program: Command) => void)[] = [draw, rehearse, schema, validate];
 
 const program = new Command("troupe")
   .description("Runs workflows, tasks, agents and tools as actors, each a statechart that can be watched.")
@@ -21,8 +24,17 @@ for (const add of commands) add(program);
 // so at once: what comes after it would only hide it.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") return;
+  isDone = true;
   console.error(`troupe: cannot write the output: ${error.message}`);
   process.exit(exits.failed);
+});
+
+// A definition in TypeScript is run when it is read: it must not end the process as if all were well.
+let isDone = false;
+process.on("exit", () => {
+  if (isDone) return;
+  console.error("troupe: a module ended the process, or never came to its end, before the command was done");
+  process.exitCode = exits.failed;
 });
 
 try {
@@ -31,6 +43,10 @@ try {
 } catch (thrown) {
   process.exitCode = thrown instanceof CommanderError ? usageExit(thrown) : failureExit(thrown);
 }
+isDone = true;
+// Nor may it hold the process up, by a timer or a connection that it has opened. What was said is written first.
+// oxlint-disable-next-line no-restricted-globals -- no wait: an output that failed says so right after this
+process.stdout.write("", () => setImmediate(() => process.exit()));
 
 // Commander has already written the help, the version or the complaint; it would say 1 where we say 2.
 function usageExit(end: CommanderError): number {

@@ -43,6 +43,7 @@ type In = Hears<
   | "cue:RuntimeChosen"
   | "cue:NoRuntime"
   | "cue:AllBusy"
+  | "cue:InLine"
   | "cue:RuntimeFree"
   | "cue:NoResponder"
   | "cue:RuntimeLost"
@@ -86,7 +87,9 @@ const words: Record<Reason, string> = {
 };
 
 function undispatched({ reason, refusal, order }: Context) {
-  const message = `agent '${order.agent.id}' not dispatched: ${words[reason]}${refusal ? `: ${refusal.message}` : ""}`;
+  // No runtime was asked, and yet refused: the limits of the agent did.
+  const why = refusal && reason === "all_busy" ? "it has no place in line" : words[reason];
+  const message = `agent '${order.agent.id}' not dispatched: ${why}${refusal ? `: ${refusal.message}` : ""}`;
   const details = { reason, ...(refusal && { cause_code: refusal.code }) };
   return { code: "AGENT_DISPATCH_FAILED" as const, message, details };
 }
@@ -116,6 +119,7 @@ export const dispatchSetup = setup({
   },
   guards: {
     isAck: ({ event }) => event.type === "result:CommandAck" && event.payload.status === "ACKNOWLEDGED",
+    hasNoPlace: ({ event }) => event.type === "cue:NoRuntime" && event.error !== undefined,
     isBusy: ({ event }) => errorIn(event)?.code === "AGENT_RUNTIME_BUSY",
     wasGivenUp: ({ context }) => isGivenUp(context.cancel.cause),
     isGivenUp: ({ event }) => event.type === "command:AgentCancel" && isGivenUp(event.payload.context.cause),
@@ -132,6 +136,9 @@ export const dispatchSetup = setup({
       reason,
     })),
     noteReason: assign((_, { reason }: { reason: Reason }) => ({ reason })),
+    noteNoPlace: assign(({ event }) =>
+      event.type === "cue:NoRuntime" && event.error ? { reason: "all_busy" as const, refusal: event.error } : {},
+    ),
     noteBusyRuntime: assign(({ context }) => ({
       busy: context.runtime ? [...context.busy, context.runtime.exec_id] : context.busy,
       runtime: null,

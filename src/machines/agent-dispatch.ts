@@ -6,6 +6,7 @@
 //     │ all busy                                 │       ▼      │
 //   queued ──too long──▶ undispatched ◀──────────┘      canceling ──runtime gone──▶ canceled
 //
+// An agent with limits of its own may have to wait for them first (inLine), until there is room or its caller reports.
 // A runtime that is silent when it is asked is told to stop (unanswered): it may have begun all the same.
 // A cancel before a runtime has acknowledged ends it as canceled. What its caller reports ends it as released; after a
 // timeout it is givenUp for a while, because the caller's cancel is still to come.
@@ -51,7 +52,7 @@ const stopHere = { target: "#agentDispatch.stopped", actions: "acceptCancels" } 
 const told = { target: "told", actions: "acceptCancels" } as const;
 const inVain = { target: "#agentDispatch.acknowledged", actions: "refuseCancels" } as const;
 
-const registryWords = ["cue:RuntimeChosen", "cue:NoRuntime", "cue:AllBusy", "cue:RuntimeFree"] as const;
+const registryWords = ["cue:RuntimeChosen", "cue:NoRuntime", "cue:AllBusy", "cue:InLine", "cue:RuntimeFree"] as const;
 
 export const agentDispatch = dispatchSetup.createMachine({
   id: "agentDispatch",
@@ -85,10 +86,26 @@ export const agentDispatch = dispatchSetup.createMachine({
           { target: "relayed", actions: "noteRuntime" },
         ],
         // If one was tried, the reason is why it could not, not that nobody is left.
-        "cue:NoRuntime": "undispatched",
+        "cue:NoRuntime": [
+          { guard: "hasNoPlace", target: "undispatched", actions: "noteNoPlace" },
+          { target: "undispatched" },
+        ],
         "cue:AllBusy": { target: "queued", actions: "noteBusy" },
+        "cue:InLine": "inLine",
         ...ignoring("late", "cue:RuntimeFree", "cue:NoResponder", "cue:RuntimeLost", "result:CommandAck"),
         ...ignoring("late", "event:AgentExecutionStarted"),
+      },
+    },
+    // As long as its caller has patience: the time of the call runs meanwhile.
+    inLine: {
+      tags: "waiting",
+      meta: { status: "-" },
+      on: {
+        ...reported,
+        ...cancelHere,
+        "cue:RuntimeFree": "choosing",
+        ...ignoring("late", "cue:RuntimeChosen", "cue:NoRuntime", "cue:AllBusy", "cue:InLine", "cue:NoResponder"),
+        ...ignoring("late", "cue:RuntimeLost", "result:CommandAck", "event:AgentExecutionStarted"),
       },
     },
     queued: {
@@ -97,7 +114,7 @@ export const agentDispatch = dispatchSetup.createMachine({
         ...reported,
         ...cancelHere,
         "cue:RuntimeFree": { target: "choosing", actions: "forgetBusy" },
-        ...ignoring("late", "cue:RuntimeChosen", "cue:NoRuntime", "cue:AllBusy", "cue:NoResponder"),
+        ...ignoring("late", "cue:RuntimeChosen", "cue:NoRuntime", "cue:AllBusy", "cue:InLine", "cue:NoResponder"),
         ...ignoring("late", "cue:RuntimeLost", "result:CommandAck", "event:AgentExecutionStarted"),
       },
       after: { allBusy: { target: "undispatched", actions: because("all_busy") } },

@@ -19,7 +19,7 @@ export type Call = {
   input: unknown;
   timeoutMs: number;
   /** More of the command's context: names of environment values, the agent's own request. */
-  context?: Pick<Payload<"command:TriggerAgent">["context"], "env" | "agent_request">;
+  context?: Pick<Payload<"command:TriggerAgent">["context"], "env" | "agent_request" | "last_step">;
 };
 
 export type CallInput = Call & Stamp;

@@ -4,6 +4,7 @@
 
 import type { ErrorCode, WireError } from "../protocol/errors.ts";
 import type { Cause, Data, Wait } from "../protocol/fields.ts";
+import type { Graph } from "./plan.ts";
 import type { Outcome } from "./speech.ts";
 
 /** A task execution by definition and execution id. */
@@ -11,6 +12,9 @@ export type TaskName = { id: string; exec_id: string };
 
 /** Where in its container a task runs. */
 export type Place = { parent_exec_id: string; branch?: string; index?: number };
+
+/** Why a run ends: its error, or that it was canceled, which is none. */
+export type Why = { code: string; message: string; details?: unknown };
 
 type Cues = {
   // ── workflow execution and host ──
@@ -24,12 +28,32 @@ type Cues = {
   "cue:Concluded": { output: Data };
   /** The run cannot go on: a host's expression failed, or a plan ran over max_steps. */
   "cue:Broken": { error: WireError };
+  /** An agent reported what it used up, here or in a run that this one called. */
+  "cue:Used": { tokens: number; cost: number };
+  /** The run is about to end: the host plans what is to be undone, once no task is open any more. */
+  "cue:UndoWanted": { error: Why };
+  /** One lane for each task to undo, in order; `of` names what each lane undoes. */
+  "cue:UndoPlanned": { graph: Graph; of: TaskName[] };
 
   // ── parent (workflow or container task) and task ──
   /** A task is to begin: the host makes its input and its chart. */
-  "cue:BeginTask": { task: TaskName; lane: number; place?: Place };
+  "cue:BeginTask": {
+    task: TaskName;
+    lane: number;
+    place?: Place;
+    /** The task execution that it helps to undo. */
+    undoes?: TaskName;
+  };
   /** A task reached its end; no retry follows. */
-  "cue:TaskEnded": { task: TaskName; lane: number; status: EndStatus; result: Outcome | null; next?: string };
+  "cue:TaskEnded": {
+    task: TaskName;
+    lane: number;
+    status: EndStatus;
+    result: Outcome | null;
+    next?: string;
+    /** The one that it ended with, unless that was the first. */
+    attempt?: number;
+  };
   /** A task ends because what contains it has ended. */
   "cue:ParentEnded": { task: TaskName; cause: Cause; reason: string };
   "cue:Paused": { task: TaskName };
@@ -56,6 +80,10 @@ type Cues = {
   "cue:NoResponder": object;
 
   // ── handler run and the host that runs the handler ──
+  /** The limits of the tool are to let it in. */
+  "cue:RoomWanted": object;
+  /** They do, or it has no place in line. */
+  "cue:RoomGranted": { problem?: WireError };
   "cue:Perform": { kind: CallKind; id: string; exec_id: string };
   "cue:Abort": { exec_id: string; cause: Cause; reason: string };
   /** What came of the handler; `thought`: an agent has said AgentThinking itself. */
@@ -66,8 +94,11 @@ type Cues = {
   /** A runtime is wanted; `except` were tried and could not. */
   "cue:ChooseRuntime": { agent: string; except: string[] };
   "cue:RuntimeChosen": { runtime: { id: string; exec_id: string } };
-  "cue:NoRuntime": object;
+  /** Nobody serves the agent; or it has no place in the line before its limits, and why. */
+  "cue:NoRuntime": { error?: WireError };
   "cue:AllBusy": object;
+  /** The limits of the agent let no more begin for now. */
+  "cue:InLine": object;
   /** A runtime may have become free. */
   "cue:RuntimeFree": object;
   /** The lease of the runtime that has the agent ran out. */

@@ -2,10 +2,12 @@
 //
 //   ordered ─┬─ an agent that cannot be taken ──▶ refused     the acknowledgment says why
 //            ├─ a tool that cannot be run ──────▶ unfit       the answer says why
+//            ├─ a tool with limits ─▶ queued ─room─▶ running     a cancel ends it at once: nothing runs yet
 //            └─ running ──returned──▶ succeeded
 //                  ├──threw, or returned nothing──▶ failed
 //                  └──cancel──▶ canceling ──settled, or 4 s──▶ canceled · dismissed (given up: nothing is said)
 //
+// A caller in another process may be gone, or its cancel lost: 10 s after its timeout its run is given up.
 // Whether a canceled handler has settled stands in `confirmed` at the end: if not, it may still be running.
 // A second cancel aborts nothing anew, but a caller that gives the run up only then is not answered any more.
 //
@@ -15,11 +17,13 @@
 //   B2. One answer leaves and ends the run, and none if the agent was refused.
 //   B3. Who gave the run up is not answered.
 //   B4. The handler is begun once, right after Started, and not at all if there is a problem.
-//   B5. It is told to stop once, by the first cancel, and never without one.
+//   B5. It is told to stop once: by the first cancel, or because a caller elsewhere must have given it up.
 //   B6. Each cancel of an agent is acknowledged once, at once; that of a tool never is.
 //   B7. A canceled run ends when its handler does, or after 4 s, and its answer tells which of the two.
 //   B8. An agent that has not said what it thinks is said to be thinking before its own answer, and a tool never is.
 //   B9. Words about another execution change nothing.
+//   B10. Who waits for room asks for it once, first, and begins when it is told that there is some.
+//   B11. No handler for a caller elsewhere is at work for longer than its timeout, 10 s and the 4 s.
 
 import { assign, emit, setup } from "xstate";
 import type { Message } from "../protocol/catalogue.ts";
@@ -31,6 +35,8 @@ import { silence, type Stamp } from "./step.ts";
 
 /** How long a handler that is told to stop may take: its caller waits a second longer. */
 const abortGraceMs = 4_000;
+/** How much later than its own timeout the cancel of a caller elsewhere may come. */
+const cancelWayMs = 10_000;
 
 type AgentOrder = Message<"command:AgentRuntimeExecute">;
 type Order = AgentOrder | Message<"command:ToolExecute">;
@@ -41,6 +47,10 @@ type Input = Stamp & {
   runtime?: { id: string; exec_id: string };
   /** Why it cannot be run: no such agent or tool, no free slot, a bad input. */
   problem?: WireError;
+  /** It is a tool whose limits say when it may begin. */
+  waits?: true;
+  /** Whoever ordered it is in another process. */
+  isRemote?: boolean;
 };
 
 type Context = Omit<Input, keyof Stamp> & {
@@ -53,7 +63,8 @@ type Context = Omit<Input, keyof Stamp> & {
 
 type Settled = Hears<"cue:Returned" | "cue:Threw">;
 type Cancel = Hears<"command:AgentRuntimeCancel" | "command:ToolCancel">;
-type In = Settled | Cancel | Hears<"command:AgentRuntimeExecute" | "command:ToolExecute">;
+type Room = Hears<"cue:RoomGranted">;
+type In = Settled | Cancel | Room | Hears<"command:AgentRuntimeExecute" | "command:ToolExecute">;
 type Answer = Says<"result:AgentExecutionResult" | "result:ToolExecutionResult">;
 type Out =
   | Answer
@@ -62,6 +73,7 @@ type Out =
       | "event:AgentExecutionStarted"
       | "event:ToolExecutionStarted"
       | "progress:AgentThinking"
+      | "cue:RoomWanted"
       | "cue:Perform"
       | "cue:Abort"
     >;
@@ -70,11 +82,16 @@ const isAgent = (order: Order): order is AgentOrder => order.type === "command:A
 const calleeOf = (order: Order) => (isAgent(order) ? order.agent : order.tool);
 const isSettled = (event: { type: string }): event is Settled =>
   event.type === "cue:Returned" || event.type === "cue:Threw";
+/** In its own process a cancel cannot be lost. */
+function deadlineMs({ isRemote, order }: Context): number {
+  const timeoutMs = order.payload.context.timeout_config.timeout_duration_ms;
+  return isRemote === true && timeoutMs > 0 ? timeoutMs + cancelWayMs : Infinity;
+}
 const isGivenUp = (cause: Cause): boolean => cause === "timed_out" || cause === "caller_lost";
 
 const parentsOf = ({ workflow, task }: Order) => ({ ...(workflow && { workflow }), ...(task && { task }) });
 
-function execIdIn(event: In): string {
+function execIdIn(event: Exclude<In, Room>): string {
   if (isSettled(event)) return event.exec_id;
   return event.type === "command:ToolExecute" || event.type === "command:ToolCancel"
     ? event.tool.exec_id
@@ -135,11 +152,14 @@ function answerFailure(context: Context, event: In): Answer {
 
 const chart = setup({
   types: {} as { input: Input; context: Context; events: In; emitted: Out },
-  delays: { abortGrace: abortGraceMs },
+  delays: { abortGrace: abortGraceMs, deadline: ({ context }) => deadlineMs(context) },
   guards: {
     isRefused: ({ context }) => context.problem !== undefined && isAgent(context.order),
     isUnfit: ({ context }) => context.problem !== undefined,
-    isOther: ({ context, event }) => execIdIn(event) !== calleeOf(context.order).exec_id,
+    isOther: ({ context, event }) =>
+      event.type !== "cue:RoomGranted" && execIdIn(event) !== calleeOf(context.order).exec_id,
+    waits: ({ context }) => context.waits === true,
+    hasNoPlace: ({ event }) => event.type === "cue:RoomGranted" && event.problem !== undefined,
     isEmpty: ({ context, event }) =>
       event.type === "cue:Returned" && isAgent(context.order) && Object.keys(event.output).length === 0,
     isGivenUp: ({ context }) => isGivenUp(context.cancel.cause),
@@ -152,7 +172,15 @@ const chart = setup({
       const cancel = isGivenUp(context.cancel.cause) ? context.cancel : { cause, reason };
       return { cancel, canceledAt: context.canceledAt ?? event.at };
     }),
+    noteLost: assign(({ event }) => ({
+      cancel: { cause: "caller_lost" as const, reason: "its time is over, and its caller was not heard of" },
+      canceledAt: event.at,
+    })),
     noteConfirmed: assign({ confirmed: true }),
+    noteProblem: assign(({ event }) =>
+      event.type === "cue:RoomGranted" && event.problem ? { problem: event.problem } : {},
+    ),
+    wantRoom: emit({ type: "cue:RoomWanted" }),
 
     acknowledge: emit(({ context }) => acknowledgment(context)),
     acknowledgeAgain: emit(({ context }) => acknowledgment(context, { duplicate: true })),
@@ -218,6 +246,11 @@ const again = {
 
 const cancel = [other, { target: "canceling", actions: ["noteCancel", "acknowledgeCancel"] }] as const;
 const cancelAgain = [other, { actions: ["noteCancel", "acknowledgeCancelAgain"], description: "duplicate" }] as const;
+/** Nothing runs yet: there is nothing to wait for. */
+const withdraw = [
+  other,
+  { target: "withdrawn", actions: ["noteCancel", "noteConfirmed", "acknowledgeCancel"] },
+] as const;
 const settled = [
   other,
   { guard: "isGivenUp", target: "dismissed", actions: "noteConfirmed" },
@@ -230,10 +263,12 @@ export const handlerRun = chart.createMachine({
   options: { maxIterations: 100 },
   // A tool has the same states.
   meta: { entity: "agent", home: "agent.Runtime, tool.Executor" },
-  context: ({ input: { order, runtime, problem } }) => ({
+  context: ({ input: { order, runtime, problem, waits, isRemote } }) => ({
     order,
     ...(runtime && { runtime }),
     ...(problem && { problem }),
+    ...(waits && { waits }),
+    ...(isRemote === true && { isRemote }),
     cancel: { cause: "requested", reason: "" },
     canceledAt: null,
     confirmed: false,
@@ -242,8 +277,27 @@ export const handlerRun = chart.createMachine({
   initial: "ordered",
   states: {
     ordered: {
-      always: [{ guard: "isRefused", target: "refused" }, { guard: "isUnfit", target: "unfit" }, { target: "running" }],
+      always: [
+        { guard: "isRefused", target: "refused" },
+        { guard: "isUnfit", target: "unfit" },
+        { guard: "waits", target: "queued" },
+        { target: "running" },
+      ],
     },
+    // Room is granted by whoever holds the limit, or its caller's timeout comes as a cancel.
+    queued: {
+      tags: "waiting",
+      meta: { status: "-" },
+      entry: "wantRoom",
+      on: {
+        ...again,
+        "command:AgentRuntimeCancel": withdraw,
+        "command:ToolCancel": withdraw,
+        "cue:RoomGranted": [{ guard: "hasNoPlace", target: "unfit", actions: "noteProblem" }, { target: "running" }],
+        ...ignoring("early", "cue:Returned", "cue:Threw"),
+      },
+    },
+    withdrawn: { always: [{ guard: "isGivenUp", target: "dismissed" }, { target: "canceled" }] },
     running: {
       // The handler settles, or its caller's timeout comes as a cancel.
       tags: "waiting",
@@ -255,7 +309,9 @@ export const handlerRun = chart.createMachine({
         "command:ToolCancel": cancel,
         "cue:Returned": [other, { guard: "isEmpty", target: "failed" }, { target: "succeeded" }],
         "cue:Threw": [other, { target: "failed" }],
+        ...ignoring("duplicate", "cue:RoomGranted"),
       },
+      after: { deadline: { target: "canceling", actions: "noteLost" } },
     },
     canceling: {
       meta: { status: "RUNNING" },
@@ -266,6 +322,7 @@ export const handlerRun = chart.createMachine({
         "command:ToolCancel": cancelAgain,
         "cue:Returned": settled,
         "cue:Threw": settled,
+        ...ignoring("late", "cue:RoomGranted"),
       },
       after: { abortGrace: [{ guard: "isGivenUp", target: "dismissed" }, { target: "canceled" }] },
     },

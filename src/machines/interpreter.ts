@@ -5,7 +5,14 @@
 // XState computes the state value, the exits and the entries anew in each microstep, and a snapshot in each assign.
 // Here they are looked up. Guards, actions and their order are XState's own: the tests hold live actors against it.
 
-import type { AnyActorScope, AnyMachineSnapshot, AnyStateMachine, EventObject } from "xstate";
+import {
+  type AnyActorScope,
+  type AnyMachineSnapshot,
+  type AnyStateMachine,
+  cancel,
+  type EventObject,
+  raise,
+} from "xstate";
 import {
   type Configuration,
   isPlain,
@@ -27,6 +34,8 @@ type Builtin = {
   assignment?: unknown;
   /** What an emit says. */
   event?: unknown;
+  /** What is enqueued. */
+  collect?: (args: unknown, params: unknown) => void;
   resolve: (
     scope: AnyActorScope,
     snapshot: unknown,
@@ -38,12 +47,14 @@ type Builtin = {
   execute?: unknown;
 };
 
+type Enqueued = { action: Action } | { assigned: unknown } | { said: unknown };
+
 export type Interpreter = {
   begin(input: unknown): Snapshot;
   go(snapshot: Snapshot, event: EventObject): Snapshot;
 };
 
-const allowed: ReadonlySet<string> = new Set(["xstate.raise", "xstate.cancel", "xstate.enqueueActions"]);
+const allowed: ReadonlySet<string> = new Set(["xstate.raise", "xstate.cancel"]);
 
 const refuseSpawn = (): never => {
   throw new Error("an actor is spawned: a machine may only emit and wait");
@@ -68,8 +79,23 @@ export function interpreterOf(
   const iterationsMax = (machine as { options?: { maxIterations?: number } }).options?.maxIterations ?? Infinity;
   const { self, system } = scope;
 
-  // Of the macrostep under way.
-  type Run = { snapshot: Snapshot; context: unknown; place: Configuration; queue: EventObject[]; isOver: boolean };
+  // Of the macrostep under way. The first change of the context makes a copy, which is this macrostep's own.
+  type Run = {
+    snapshot: Snapshot;
+    context: unknown;
+    changes: number;
+    place: Configuration;
+    queue: EventObject[];
+    isOver: boolean;
+  };
+  const runOf = (snapshot: Snapshot, context: unknown, place: Configuration): Run => ({
+    snapshot,
+    context,
+    changes: 0,
+    place,
+    queue: [],
+    isOver: false,
+  });
 
   const shape = (run: Run): Snapshot => {
     const { snapshot, context, place } = run;
@@ -158,37 +184,80 @@ export function interpreterOf(
   // ── what is done ──
 
   function act(actions: readonly Action[], run: Run, event: EventObject): void {
+    if (actions.length === 0) return;
+    const args: Args = { context: run.context, event, self, system, spawn: refuseSpawn };
     for (const action of actions) {
       const isInline = typeof action === "function";
       const named = action as string | { type: string; params?: unknown };
       const resolved = isInline ? action : implementations.actions[nameOf(named)];
-      const args: Args = { context: run.context, event, self, system, spawn: refuseSpawn };
+      args.context = run.context;
       const given = isInline || typeof named === "string" ? undefined : named.params;
       const params: unknown = typeof given === "function" ? given({ context: run.context, event }) : given;
       if (!isBuiltin(resolved)) {
         const type = isInline ? (action as { name: string }).name || "(anonymous)" : nameOf(named);
         perform({ type, info: args, params, exec: resolved });
       } else if (resolved.type === "xstate.assign") assign(resolved.assignment, run, args, params);
-      else if (resolved.type === "xstate.emit") {
-        const said = resolved.event;
-        const emitted: unknown = typeof said === "function" ? said(args, params) : said;
-        perform({ type: resolved.type, params: { event: emitted } });
-      } else resolve(resolved, run, event, args, params);
+      else if (resolved.type === "xstate.emit") emit(resolved.event, args, params);
+      else if (resolved.type === "xstate.enqueueActions") collect(resolved, run, event, args, params);
+      else resolve(resolved, run, event, args, params);
     }
   }
   const isBuiltin = (resolved: unknown): resolved is Builtin => typeof resolved === "function" && "resolve" in resolved;
   const perform = (action: unknown): void =>
     scope.actionExecutor(action as Parameters<AnyActorScope["actionExecutor"]>[0]);
 
+  function emit(said: unknown, args: Args, params: unknown): void {
+    const event: unknown = typeof said === "function" ? (said(args, params) as unknown) : said;
+    perform({ type: "xstate.emit", params: { event } });
+  }
+
   function assign(assignment: unknown, run: Run, args: Args, params: unknown): void {
-    let update: Context = {};
-    if (typeof assignment === "function") update = assignment(args, params) as Context;
-    else {
-      for (const [field, value] of Object.entries(assignment as Context)) {
-        update[field] = typeof value === "function" ? (value(args, params) as unknown) : value;
-      }
+    const update = (typeof assignment === "function" ? assignment(args, params) : assignment) as Context;
+    const isWorkedOut = typeof assignment === "function";
+    // What an assignment of fields reads is the context before all of them.
+    const values = isWorkedOut ? update : valuesOf(update, args, params);
+    if (run.changes === 0) run.context = { ...(run.context as Context), ...values };
+    else Object.assign(run.context as Context, values);
+    run.changes += 1;
+  }
+  function valuesOf(fields: Context, args: Args, params: unknown): Context {
+    const names = Object.keys(fields);
+    if (names.every((name) => typeof fields[name] !== "function")) return fields;
+    const values: Context = {};
+    for (const name of names) {
+      const value = fields[name];
+      values[name] = typeof value === "function" ? (value(args, params) as unknown) : value;
     }
-    run.context = { ...(run.context as Context), ...update };
+    return values;
+  }
+
+  // What XState makes anew for each list of enqueued actions is here once, and fills the list under way.
+  let collected: Enqueued[] = [];
+  const push = (enqueued: Enqueued): void => void collected.push(enqueued);
+  const refused = (name: string) => (): never => {
+    throw new Error(`enqueue.${name}: a machine may only emit and wait`);
+  };
+  const enqueue = Object.assign((action: Action) => push({ action }), {
+    assign: (assigned: unknown) => push({ assigned }),
+    emit: (said: unknown) => push({ said }),
+    raise: (raised: EventObject) => push({ action: raise(raised) as unknown as Action }),
+    cancel: (id: string) => push({ action: cancel(id) as unknown as Action }),
+    sendTo: refused("sendTo"),
+    sendParent: refused("sendParent"),
+    spawnChild: refused("spawnChild"),
+    stopChild: refused("stopChild"),
+  });
+  function collect(builtin: Builtin, run: Run, event: EventObject, args: Args, params: unknown): void {
+    const own: Enqueued[] = [];
+    collected = own;
+    const check = (guard: Guard): boolean => passes(guard, run, event);
+    builtin.collect?.({ context: run.context, event, enqueue, check, self, system }, params);
+    for (const enqueued of own) {
+      args.context = run.context;
+      if ("assigned" in enqueued) assign(enqueued.assigned, run, args, undefined);
+      else if ("said" in enqueued) emit(enqueued.said, args, undefined);
+      else act([enqueued.action], run, event);
+    }
   }
 
   function resolve(builtin: Builtin, run: Run, event: EventObject, args: Args, params: unknown): void {
@@ -208,7 +277,7 @@ export function interpreterOf(
 
   /** Whether anything changed: states, or what is remembered. */
   function take(transitions: readonly Transition[], run: Run, event: EventObject, isInitial = false): boolean {
-    const { context, place } = run;
+    const { changes, place } = run;
     const { exits, actions, entries, next, farewell } = move(place, transitions, isInitial);
     act(exits, run, event);
     act(actions, run, event);
@@ -220,7 +289,7 @@ export function interpreterOf(
     }
     act(farewell, run, event);
     run.place = next;
-    return run.context !== context || next !== place || run.isOver;
+    return run.changes !== changes || next !== place || run.isOver;
   }
 
   function settle(run: Run, event: EventObject): void {
@@ -261,7 +330,7 @@ export function interpreterOf(
     begin(input) {
       const event = stamped({ type: "xstate.init", input } as EventObject & { input: unknown });
       const start: Snapshot = { ...blank, machine: view, status: "active" } as Snapshot;
-      const run: Run = { snapshot: start, context: {}, place: configuration([root]), queue: [], isOver: false };
+      const run = runOf(start, {}, configuration([root]));
       try {
         const { context } = config;
         if (typeof context === "function") {
@@ -276,15 +345,13 @@ export function interpreterOf(
     },
     go(snapshot, event) {
       const place = configuration(snapshot._nodes);
-      const run: Run = { snapshot, context: snapshot.context, place, queue: [], isOver: false };
+      const run = runOf(snapshot, snapshot.context, place);
       const transitions = place.names.has(event.type)
         ? withoutConflicts(select(place.tree, run, event), place.nodes)
         : none;
       const hasChanged = transitions.length > 0 && take(transitions, run, event);
       settle(run, event);
-      return hasChanged || run.context !== snapshot.context || run.place !== place || run.isOver
-        ? shape(run)
-        : snapshot;
+      return hasChanged || run.changes > 0 || run.place !== place || run.isOver ? shape(run) : snapshot;
     },
   };
 }

@@ -14,6 +14,7 @@
 //   P7. A fact looks at no lane but its own and the next to begin, however many there are, until the verdict.
 //   P8. A target that its block does not have ends the plan: before anything begins if it is written in the graph, when
 //       it is chosen if a task chooses it.
+//   P9. What the lanes of a container have given fits into its limit, or it fails with PAYLOAD_TOO_LARGE.
 
 import assert from "node:assert/strict";
 import type { WireError } from "../protocol/errors.ts";
@@ -42,9 +43,13 @@ export type Graph = {
   width: number;
   /** How often one task may run within a lane. */
   stepsMax: number;
+  /** How many bytes all lanes together may give. */
+  bytesMax?: number;
   blocks: Step[][];
   /** Each lane walks the block of this number; parallel lanes have names, each lanes have none. */
   lanes: { block: number; name?: string }[];
+  /** In place of lanes: so many of them walk the first block. */
+  items?: number;
 };
 
 /** How often each task of the lane ran. */
@@ -63,6 +68,10 @@ export type Verdict = { output: Data } | { error: WireError; fatal?: true };
 /** Where a plan stands. */
 export type Plan = {
   lanes: readonly Lane[];
+  /** Of items, in pieces: a fact copies one of them and not all. A lane that has not begun is in none. */
+  pieces?: readonly (readonly (Lane | null)[])[];
+  /** How much the lanes have given, where that has a limit. */
+  bytes?: number;
   // Counted as facts come in, so that no fact needs a look at all lanes.
   open: number;
   ended: number;
@@ -96,22 +105,76 @@ export const linear = (block: Step[], stepsMax = 1000): Graph => ({
 });
 
 const entryOf = (graph: Graph, lane: number): string | undefined => blockOf(graph, lane)[0]?.id;
-const blockOf = (graph: Graph, lane: number): Step[] => graph.blocks[graph.lanes[lane]?.block ?? -1] ?? [];
+const blockOf = ({ blocks, lanes, items }: Graph, lane: number): Step[] =>
+  blocks[items === undefined ? (lanes[lane]?.block ?? -1) : 0] ?? [];
 const stepOf = (graph: Graph, lane: number, id: string): Step | undefined =>
   blockOf(graph, lane).find((step) => step.id === id);
 
+const countOf = ({ lanes, items }: Graph): number => items ?? lanes.length;
+
+/** Where a lane stands that has not begun. */
+function unbegun(graph: Graph, lane: number): Lane {
+  const entry = entryOf(graph, lane);
+  return entry === undefined ? { is: "ok", output: {} } : { is: "ready", task: entry, ran: {} };
+}
+
 /** A plan that has not begun; an empty block is done at once. */
 export function openPlan(graph: Graph): Plan {
-  assert(graph.width >= 1 || graph.lanes.length === 0, "a plan of no width would never begin");
-  const lanes = graph.lanes.map((_, lane): Lane => {
-    const entry = entryOf(graph, lane);
-    return entry === undefined ? { is: "ok", output: {} } : { is: "ready", task: entry, ran: {} };
-  });
-  const ended = lanes.filter(({ is }) => is === "ok").length;
-  const won = ended === 0 ? null : lanes.findIndex(({ is }) => is === "ok");
+  assert(graph.width >= 1 || countOf(graph) === 0, "a plan of no width would never begin");
+  const lanes = graph.items === undefined ? graph.lanes.map((_, lane) => unbegun(graph, lane)) : [];
+  const isEmpty = graph.items !== undefined && graph.items > 0 && unbegun(graph, 0).is === "ok";
+  const ended = isEmpty ? (graph.items ?? 0) : lanes.filter(({ is }) => is === "ok").length;
+  const first = isEmpty ? 0 : lanes.findIndex(({ is }) => is === "ok");
+  const won = first < 0 ? null : first;
   const counted = { open: 0, ended, failed: 0, won, fresh: 0 };
-  return judged(graph, { lanes, ...counted, again: [], asked: null, verdict: defectOf(graph) });
+  const pieces = graph.items === undefined ? {} : { pieces: [] };
+  return judged(graph, { lanes, ...pieces, ...counted, again: [], asked: null, verdict: defectOf(graph) });
 }
+
+const pieceSize = 256;
+
+/** Where a lane stands. */
+function laneOf(graph: Graph, plan: Plan, lane: number): Lane | undefined {
+  const { lanes, pieces } = plan;
+  if (!pieces) return lanes[lane];
+  if (!(lane >= 0 && lane < countOf(graph))) return undefined;
+  return writtenAt(plan, lane) ?? unbegun(graph, lane);
+}
+const writtenAt = ({ lanes, pieces }: Plan, lane: number): Lane | null | undefined =>
+  pieces ? pieces[Math.floor(lane / pieceSize)]?.[lane % pieceSize] : lanes[lane];
+
+const lanesOf = (graph: Graph, plan: Plan): Lane[] =>
+  Array.from({ length: countOf(graph) }, (_, lane) => laneOf(graph, plan, lane) as Lane);
+
+/** The plan with a lane that stands otherwise. */
+function moved(plan: Plan, lane: number, to: Lane): Plan {
+  if (!plan.pieces) return { ...plan, lanes: plan.lanes.with(lane, to) };
+  const [at, within] = [Math.floor(lane / pieceSize), lane % pieceSize];
+  const pieces = padded(plan.pieces, at, []);
+  const piece = padded(pieces[at] ?? [], within, null);
+  piece[within] = to;
+  pieces[at] = piece;
+  return { ...plan, pieces };
+}
+
+/** A copy that reaches as far as this place at least, without holes: a snapshot is JSON. */
+function padded<T>(list: readonly T[], place: number, blank: T): T[] {
+  const copy = [...list];
+  while (copy.length <= place) copy.push(blank);
+  return copy;
+}
+
+/** Whether a task is the one that its lane waits for, and whether it is the lane's first. */
+export function isOpen(graph: Graph, plan: Plan, lane: number, { exec_id }: { exec_id: string }): boolean {
+  const at = laneOf(graph, plan, lane);
+  return at?.is === "open" && at.task.exec_id === exec_id;
+}
+export function isFirst(graph: Graph, plan: Plan, lane: number): boolean {
+  const at = laneOf(graph, plan, lane);
+  return at?.is === "open" && Object.values(at.ran).reduce((sum, times) => sum + times, 0) === 1;
+}
+export const isUnderWay = (graph: Graph, plan: Plan, lane: number): boolean =>
+  !plan.verdict && ["ready", "open"].includes(laneOf(graph, plan, lane)?.is ?? "");
 
 /** What is wrong with a graph, whoever made it: a way in it leads nowhere. */
 function defectOf({ blocks }: Graph): Verdict | null {
@@ -133,32 +196,33 @@ const leadsNowhere = (task: string, target: string): { error: WireError } =>
 export function take(graph: Graph, plan: Plan, seed: string): { plan: Plan; begin: Begin[]; pause?: string } {
   if (plan.verdict || plan.asked !== null) return { plan, begin: [] };
   const begin: Begin[] = [];
-  const lanes = [...plan.lanes];
+  let to = plan;
   let { fresh } = plan;
   let goneOn = 0;
   let asked: number | null = null;
   let pause: string | undefined;
   while (plan.open + begin.length < graph.width) {
-    while (lanes[fresh]?.is === "ok") fresh += 1;
+    while (laneOf(graph, to, fresh)?.is === "ok") fresh += 1;
     // What has begun goes on before anything new begins: with a width of one, lane after lane.
     const lane = plan.again[goneOn] ?? fresh;
-    const at = lanes[lane];
+    const at = laneOf(graph, to, lane);
     if (at?.is !== "ready") break;
     pause = at.released ? undefined : stepOf(graph, lane, at.task)?.pause_before;
     if (pause !== undefined) {
       asked = lane;
+      to = moved(to, lane, at);
       break;
     }
     const times = timesOf(at) + 1;
     if (times > graph.stepsMax) return { plan: { ...plan, verdict: overLimit(graph, at.task) }, begin: [] };
     const task = { id: at.task, exec_id: idAfter(seed, begin.length + 1) };
-    lanes[lane] = { is: "open", task, ran: { ...at.ran, [at.task]: times } };
+    to = moved(to, lane, { is: "open", task, ran: { ...at.ran, [at.task]: times } });
     begin.push({ task, lane });
     if (lane === fresh) fresh += 1;
     else goneOn += 1;
   }
   const open = plan.open + begin.length;
-  const taken = { ...plan, lanes, open, fresh, again: plan.again.slice(goneOn), asked };
+  const taken = { ...to, open, fresh, again: plan.again.slice(goneOn), asked };
   return pause === undefined ? { plan: taken, begin } : { plan: taken, begin, pause };
 }
 
@@ -172,28 +236,36 @@ function overLimit({ stepsMax }: Graph, task: string): Verdict {
 
 /** The pause is over: the task before which it was asked for can begin. */
 export function release(plan: Plan): Plan {
-  const at = plan.lanes[plan.asked ?? -1];
-  if (plan.asked === null || at?.is !== "ready") return plan;
-  return { ...plan, lanes: plan.lanes.with(plan.asked, { ...at, released: true }), asked: null };
+  if (plan.asked === null) return plan;
+  const at = writtenAt(plan, plan.asked);
+  if (at?.is !== "ready") return plan;
+  return { ...moved(plan, plan.asked, { ...at, released: true }), asked: null };
 }
 
 /** Applies a fact: a task of this plan has ended. */
 export function settle(graph: Graph, plan: Plan, ended: Ended): Plan {
-  const at = plan.lanes[ended.lane];
+  const at = laneOf(graph, plan, ended.lane);
   if (plan.verdict || at?.is !== "open" || at.task.exec_id !== ended.task.exec_id) return plan;
   const after = follow(graph, ended, at);
   const goesOn = after.is === "ready";
   const isLost = after.is === "ready" && !stepOf(graph, ended.lane, after.task);
   return judged(graph, {
-    ...plan,
+    ...moved(plan, ended.lane, after),
+    ...(graph.bytesMax !== undefined && { bytes: (plan.bytes ?? 0) + bytesOf(graph, after) }),
     verdict: isLost ? leadsNowhere(at.task.id, after.task) : null,
-    lanes: plan.lanes.with(ended.lane, after),
     open: plan.open - 1,
     ended: plan.ended + (goesOn ? 0 : 1),
     failed: plan.failed + (after.is === "failed" ? 1 : 0),
     won: plan.won ?? (after.is === "ok" ? ended.lane : null),
     again: goesOn ? [...plan.again, ended.lane].sort((one, other) => one - other) : plan.again,
   });
+}
+
+/** What a lane adds to the output of its container. */
+function bytesOf({ strategy }: Graph, lane: Lane): number {
+  if (lane.is === "ok" && strategy !== "race") return Buffer.byteLength(JSON.stringify(lane.output));
+  if (lane.is === "failed" && strategy === "best_effort") return Buffer.byteLength(JSON.stringify(lane.error));
+  return 0;
 }
 
 /** Where a lane goes when its task ended: on, to the error path, or to its end. */
@@ -217,24 +289,31 @@ const taskCanceled = "TASK_CANCELED";
 const canceled = ({ id }: TaskName) => fault("CHILD_FAILED", `task '${id}' was canceled`, { cause_code: taskCanceled });
 
 /** The tasks that are open: what has to end when the plan ends before they do. */
-export const openTasks = (plan: Plan): TaskName[] =>
-  plan.lanes.flatMap((lane) => (lane.is === "open" ? [lane.task] : []));
+export const openTasks = ({ lanes, pieces }: Plan): TaskName[] =>
+  [...lanes, ...(pieces ?? []).flat()].flatMap((lane) => (lane?.is === "open" ? [lane.task] : []));
 
 // ── verdicts ─────────────────────────────────────────────────────────────────────────────────────
 
 function judged(graph: Graph, plan: Plan): Plan {
-  const verdict = plan.verdict ?? verdictOf(graph, plan);
+  const verdict = plan.verdict ?? tooLarge(graph, plan) ?? verdictOf(graph, plan);
   return verdict ? { ...plan, verdict } : plan;
 }
 
+function tooLarge({ bytesMax = Infinity }: Graph, { bytes = 0 }: Plan): Verdict | null {
+  if (bytes <= bytesMax) return null;
+  const message = `what its tasks give is ${bytes} bytes so far, at most ${bytesMax} are allowed`;
+  return fault("PAYLOAD_TOO_LARGE", message, { limit: "payloadBytes", max: bytesMax, bytes });
+}
+
 function verdictOf(graph: Graph, plan: Plan): Verdict | null {
-  const over = plan.ended === plan.lanes.length;
+  const count = countOf(graph);
+  const over = plan.ended === count;
   switch (graph.strategy) {
     case "race": {
-      const winner = plan.lanes[plan.won ?? -1];
+      const winner = laneOf(graph, plan, plan.won ?? -1);
       if (winner?.is === "ok") return { output: { winner: labelOf(graph, plan.won ?? 0), result: winner.output } };
       // A race of nobody is an empty success, as every empty list is.
-      if (plan.lanes.length === 0) return { output: { winner: null, result: null } };
+      if (count === 0) return { output: { winner: null, result: null } };
       return over ? childFailed(graph, plan) : null;
     }
     case "best_effort":
@@ -253,26 +332,34 @@ const labelOf = (graph: Graph, lane: number): string | number => graph.lanes[lan
 /** How many failed lanes an error lists: it has to fit into a message. */
 const failedListedMax = 100;
 
-function childFailed(graph: Graph, { lanes, failed: count }: Plan): Verdict {
-  const failed = lanes.flatMap((lane, index) =>
+function childFailed(graph: Graph, plan: Plan): Verdict {
+  const failed = lanesOf(graph, plan).flatMap((lane, index) =>
     lane.is === "failed" ? [{ ...lane, lane: labelOf(graph, index) }] : [],
   );
   const listed = failed.slice(0, failedListedMax).map(({ lane, task, code }) => {
     return { lane, task: task.id, exec_id: task.exec_id, code };
   });
-  return fault("CHILD_FAILED", `${count} of ${lanes.length} failed`, {
+  return fault("CHILD_FAILED", `${plan.failed} of ${countOf(graph)} failed`, {
     failed: listed,
     cause_code: failed[0]?.code,
+    ...(graph.items !== undefined && { counts: countsOf(graph, plan) }),
   });
 }
 
+/** `skipped`: items that were not begun, or not ended, because the rest did not need them. */
+function countsOf(graph: Graph, { ended, failed }: Plan): { ok: number; failed: number; skipped: number } {
+  return { ok: ended - failed, failed, skipped: countOf(graph) - ended };
+}
+
 /** Results by name or in order of the lanes, null for a lane that failed, and the errors beside them. */
-function gathered(graph: Graph, { lanes }: Plan): Data {
+function gathered(graph: Graph, plan: Plan): Data {
+  const lanes = lanesOf(graph, plan);
   const named = graph.lanes.some(({ name }) => name !== undefined);
   const resultOf = (lane: Lane): Data | null => (lane.is === "ok" ? lane.output : null);
   if (!named) {
     const errors = lanes.flatMap((lane, index) => (lane.is === "failed" ? [{ index, error: lane.error }] : []));
-    return { results: lanes.map(resultOf), errors };
+    const counts = graph.items !== undefined && { counts: countsOf(graph, plan) };
+    return { results: lanes.map(resultOf), errors, ...counts };
   }
   const entries = lanes.map((lane, index) => [String(labelOf(graph, index)), lane] as const);
   return {

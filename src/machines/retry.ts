@@ -40,7 +40,7 @@ export function retryDelay({ backoff }: RetryPolicy, attempt: number, seed: stri
 }
 
 /** A number in [0, 1) from a text: FNV-1a, then mixed so that neighbouring ids land far apart. */
-function chanceOf(seed: string): number {
+export function chanceOf(seed: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < seed.length; index++) {
     hash = Math.imul(hash ^ seed.charCodeAt(index), 0x01000193);

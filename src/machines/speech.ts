@@ -3,6 +3,7 @@
 import type { Key, Message } from "../protocol/catalogue.ts";
 import type { WireError } from "../protocol/errors.ts";
 import type { Data } from "../protocol/fields.ts";
+import { isObject } from "../protocol/json.ts";
 import type { Cue, CueKey } from "./cues.ts";
 import type { Stamp } from "./step.ts";
 
@@ -22,8 +23,7 @@ export type Outcome = { output: Data } | { error: WireError };
 /** Results carry objects: another value v travels as {"value": v}, nothing as {}. */
 export function asData(value: unknown): Data {
   if (value === undefined) return {};
-  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-  return isObject ? (value as Data) : { value };
+  return isObject(value) ? (value as Data) : { value };
 }
 
 /** The outcome inside a result or event that ended something. */

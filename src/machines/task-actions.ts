@@ -19,11 +19,14 @@ import {
   nameOf,
   orderOf,
   orInfinity,
+  signOfLife,
   type TaskContext,
   type TaskHears,
   type TaskInput,
   type TaskSays,
   timeoutConfig,
+  leftAfterPause,
+  timeIsOver,
   totalLeft,
   waitMs,
 } from "./task-memory.ts";
@@ -46,7 +49,8 @@ export const taskSetup = setup({
   guards: {
     hasProblem: ({ context }) => context.problem !== undefined,
     isControl: ({ context }) => !isWorker(context),
-    isDuration: ({ context }) => context.wait !== undefined && "duration_ms" in context.wait,
+    /** What was waited for is the time itself, and not its timeout. */
+    isTimeItself: ({ context, event }) => timeIsOver(context, event.at),
     hasNoWait: ({ context }) => context.wait === undefined || context.waitedAttempt === context.attempt,
     isPaused: ({ context }) => context.paused,
     wasResumed: ({ context }) => context.resume !== null,
@@ -97,13 +101,18 @@ export const taskSetup = setup({
     noteSilence: assign(({ context }) =>
       isWorker(context) ? { uncertainAttempt: context.attempt, givenUpAttempt: context.attempt } : {},
     ),
+    /** A mere sign of life says nothing of how far it is. */
+    noteStep: assign(({ event }) => {
+      if (event.type !== "progress:TaskStep" || event.payload.context.step === signOfLife) return {};
+      return { lastStep: event.payload.context.step };
+    }),
     notePaused: assign({ paused: true }),
     noteResumed: assign({ paused: false }),
 
     // ── waiting ──
     openWait: assign(({ context, event }) => ({
       waitedSince: event.at,
-      waitLeftMs: waitMs(context),
+      waitLeftMs: waitMs(context, event.at),
       waitingAt: event.at,
       waitedAttempt: context.attempt,
       resume: null,
@@ -113,7 +122,11 @@ export const taskSetup = setup({
       waitLeftMs:
         context.waitLeftMs === null ? null : Math.max(0, context.waitLeftMs - lasted(context.waitingAt, event)),
     })),
-    goOnWaiting: assign(({ event }) => ({ paused: false, waitingAt: event.at })),
+    goOnWaiting: assign(({ context, event }) => ({
+      paused: false,
+      waitingAt: event.at,
+      waitLeftMs: leftAfterPause(context, event.at),
+    })),
     keepResume: assign(({ context, event }) => {
       if (event.type === "cue:Wake") return { resume: event.resume_data };
       if (event.type !== "command:TaskResume") return { resume: {} };
@@ -268,6 +281,7 @@ export const taskSetup = setup({
         status,
         result: status === "CANCELED" ? null : context.result,
         ...(context.next !== null && { next: context.next }),
+        ...(context.attempt > 1 && { attempt: context.attempt }),
       });
     }),
   },

@@ -33,7 +33,7 @@ type Order = Message<"command:TaskExecute">;
 type Input = Stamp & {
   order: Order;
   /** What the task calls; the first call of a direct run takes the task's own id. */
-  call?: { kind: CallKind; id: string; exec_id?: string };
+  call?: { kind: CallKind; id: string; exec_id?: string; action?: string };
   /** Where a signal goes: this run, unless the task says otherwise. */
   signalTo?: Section;
   /** The executor checked the input and found it wrong. */
@@ -184,6 +184,7 @@ const chart = setup({
 
 function reasonOf(wait: Wait): string {
   if ("signal" in wait) return `signal ${wait.signal}`;
+  if ("until" in wait) return `until ${wait.until} ms since 1970`;
   return "approval" in wait ? wait.approval : `${wait.duration_ms} ms`;
 }
 

@@ -3,7 +3,7 @@
 import { assign, emit, enqueueActions } from "xstate";
 import { idAfter } from "../protocol/ids.ts";
 import { fault } from "./cues.ts";
-import { openPlan, openTasks, release, settle, take } from "./plan.ts";
+import { isOpen, openPlan, openTasks, release, settle, take } from "./plan.ts";
 import { type Outcome, outcomeOf } from "./speech.ts";
 import { taskSetup } from "./task-actions.ts";
 import { me, nameOf, type TaskContext, type TaskHears, totalLeft } from "./task-memory.ts";
@@ -28,14 +28,12 @@ export const parentSetup = taskSetup.extend({
   guards: {
     isRoute: ({ context }) => context.taskType === "route",
     isChild: ({ context }) => context.taskType === "workflow",
+    isDetached: ({ context }) => context.child?.detached === true,
     /** A container without a graph, or a workflow task without a workflow: it would wait for nobody, for ever. */
     hasNothingToBegin: ({ context: { taskType, child, graph } }) => (taskType === "workflow" ? !child : !graph),
     isOtherChild: ({ context, event }) => (event as ChildEnd).workflow.exec_id !== context.childId,
-    isOtherTask: ({ context: { plan }, event }) => {
-      if (event.type !== "cue:TaskEnded") return false;
-      const lane = plan?.lanes[event.lane];
-      return lane?.is !== "open" || lane.task.exec_id !== event.task.exec_id;
-    },
+    isOtherTask: ({ context: { graph, plan }, event }) =>
+      event.type === "cue:TaskEnded" && !(graph && plan && isOpen(graph, plan, event.lane, event.task)),
     /** A run by itself has nobody above it who could pause it, or end it: then the task fails. */
     isAlone: ({ context }) => context.lane === null,
     planBreaksRun: ({ context: { lane, plan } }) =>
@@ -94,9 +92,15 @@ export const parentSetup = taskSetup.extend({
       workflow: { id: context.child?.id ?? "", exec_id: context.childId ?? "" },
       task: nameOf(context),
       payload: {
-        context: { input: context.input, trigger_type: "workflow", parent_exec_id: context.task.exec_id },
+        context: {
+          input: context.input,
+          trigger_type: "workflow",
+          parent_exec_id: context.task.exec_id,
+          ...(context.child?.detached && { detached: true }),
+        },
       },
     })),
+    noteDetached: assign(({ context }) => ({ result: { output: { exec_id: context.childId } }, childId: null })),
     noteChildEnd: assign(({ event }) => ({ result: outcomeOfChild(event as ChildEnd), childId: null })),
 
     // ── a route and its host ──
@@ -115,7 +119,7 @@ export const parentSetup = taskSetup.extend({
       if (context.childId === null) return;
       enqueue.emit({
         type: "command:WorkflowCancel",
-        workflow: { ...context.child, exec_id: context.childId },
+        workflow: { ...(context.child && { id: context.child.id }), exec_id: context.childId },
         payload: { context: { reason, canceled_by: me } },
       });
       enqueue.assign({ childId: null });

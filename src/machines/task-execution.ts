@@ -204,7 +204,7 @@ export const taskExecution = callsSetup.createMachine({
             // Every sign of life opens it anew, and with it the gap that is too long.
             lively: {
               meta: { status: "RUNNING" },
-              on: { "progress:TaskStep": [old, { target: "lively", reenter: true }] },
+              on: { "progress:TaskStep": [old, { target: "lively", reenter: true, actions: "noteStep" }] },
               after: { heartbeatGap: { target: "#overrun", actions: silent } },
             },
           },
@@ -242,6 +242,7 @@ export const taskExecution = callsSetup.createMachine({
               tags: "waiting",
               meta: { status: "RUNNING" },
               entry: ["nameChild", "runChild"],
+              always: { guard: "isDetached", target: "#succeededHere", actions: "noteDetached" },
               on: {
                 "event:WorkflowExecutionSuccess": [other, { target: "#succeededHere", actions: "noteChildEnd" }],
                 "event:WorkflowExecutionFailed": [other, { target: "#failedHere", actions: "noteChildEnd" }],
@@ -306,7 +307,7 @@ export const taskExecution = callsSetup.createMachine({
               },
               after: {
                 waitOver: [
-                  { guard: "isDuration", target: "#resumed", actions: "keepResume" },
+                  { guard: "isTimeItself", target: "#resumed", actions: "keepResume" },
                   { target: "#waitTimedOut", actions: waitRanOut },
                 ],
               },

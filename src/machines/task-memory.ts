@@ -19,6 +19,8 @@ export const cancelGraceMs = 6_000;
 export const callerLostMs = 5_000;
 /** The protocol's timeout where a worker's task has none. */
 const workerTimeoutMs = 30_000;
+/** The step of an executor that only says that it is alive. */
+export const signOfLife = "heartbeat";
 /** How many ended calls are remembered. */
 export const endedCallsMax = 100;
 
@@ -49,7 +51,7 @@ export type TaskInput = Stamp & {
   /** Of a container: the graph it walks. */
   graph?: Graph;
   /** Of a workflow task: the definition that its child runs. */
-  child?: { id: string };
+  child?: { id: string; /** Its end is not waited for, and it does not end with this run. */ detached?: true };
   /** It cannot even begin: its input expression failed, or a trigger was declined. */
   problem?: WireError;
   /** The command that asked for it, to be acknowledged. */
@@ -89,6 +91,8 @@ export type TaskContext = Omit<TaskInput, "at" | "seed"> & {
   /** The newest attempt that has waited: its wait does not open twice. */
   waitedAttempt: number;
   ended: EndStatus | null;
+  /** What the executor said last of how far it is: the next attempt is told. */
+  lastStep?: unknown;
 };
 
 export type TaskHears = Hears<
@@ -175,6 +179,7 @@ export const orderOf = (context: TaskContext, attempt: number) => ({
   }),
   ...(context.wait && { wait: context.wait }),
   attempt,
+  ...(attempt > 1 && context.lastStep !== undefined && { last_step: context.lastStep }),
   task_type: context.taskType,
   input: context.input,
   timeout_config: timeoutConfig(context),
@@ -191,8 +196,29 @@ export const deadlineMs = (context: TaskContext): number => {
   return orInfinity(context.timeoutMs) + executorGraceMs;
 };
 
-export const waitMs = ({ wait, timeoutMs }: TaskContext): number | null =>
-  wait && "duration_ms" in wait ? wait.duration_ms : timeoutMs;
+/** How long a wait for a time takes; no other wait knows. */
+const ownWaitMs = ({ wait }: TaskContext, at: number): number | null => {
+  if (wait && "until" in wait) return Math.max(0, wait.until - at);
+  return wait && "duration_ms" in wait ? wait.duration_ms : null;
+};
+
+/** How long a wait may take from now on: until its time has come, or until its timeout. */
+export function waitMs(context: TaskContext, at: number): number | null {
+  const { timeoutMs } = context;
+  const own = ownWaitMs(context, at);
+  return own === null || timeoutMs === null ? (own ?? timeoutMs) : Math.min(own, timeoutMs);
+}
+
+/** A pause moves no point in time: one that has come meanwhile has come. */
+export const leftAfterPause = ({ wait, waitLeftMs }: TaskContext, at: number): number | null =>
+  wait && "until" in wait ? Math.min(waitLeftMs ?? Infinity, Math.max(0, wait.until - at)) : waitLeftMs;
+
+/** Whether a wait for a time ends because its time has come; otherwise its timeout was first. */
+export function timeIsOver(context: TaskContext, at: number): boolean {
+  const { wait, timeoutMs } = context;
+  if (wait && "until" in wait) return at >= wait.until;
+  return wait !== undefined && "duration_ms" in wait && wait.duration_ms <= (timeoutMs ?? Infinity);
+}
 
 export const totalLeft = ({ startedAt, totalTimeoutMs }: TaskContext, at: number): number =>
   totalTimeoutMs === null ? Infinity : Math.max(0, startedAt + totalTimeoutMs - at);

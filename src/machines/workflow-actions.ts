@@ -1,156 +1,41 @@
-// What a workflow execution remembers, decides and says; its states are in workflow-execution.ts.
+// What a workflow execution decides and says; what it remembers is in workflow-memory.ts, its states in
+// workflow-execution.ts.
 
 import { assign, emit, enqueueActions, setup } from "xstate";
-import type { WireError } from "../protocol/errors.ts";
 import { accept, decline, declineIn } from "./acknowledgment.ts";
-import { acceptAgain, declineOther, type Order, sameOrder } from "./answers.ts";
-import { type Cue, fault, type TaskName } from "./cues.ts";
-import { type Graph, linearVerdict, openPlan, openTasks, type Plan, release, settle, take } from "./plan.ts";
-import { type Hears, lasted, type Outcome, type Says } from "./speech.ts";
-import { silence, type Stamp } from "./step.ts";
+import { acceptAgain, declineOther, sameOrder } from "./answers.ts";
+import { linearVerdict, openTasks, release, settle, take } from "./plan.ts";
+import { fault } from "./cues.ts";
+import { lasted } from "./speech.ts";
+import { silence } from "./step.ts";
+import {
+  about,
+  canceledBy,
+  endedWell,
+  errorIn,
+  fullFor,
+  lastWords,
+  me,
+  outcomeOf,
+  resumeIn,
+  timeoutConfig,
+  waiterFor,
+  wake,
+  type WorkflowContext,
+  type WorkflowHears,
+  type WorkflowInput,
+  type WorkflowSays,
+} from "./workflow-memory.ts";
 
-/** The protocol's limit for signals of one name that are kept. */
-const signalsKeptMax = 100;
-/** How many names the kept signals may have: without an end to them there would be none to what a run remembers. */
-const signalNamesKeptMax = 1_000;
-
-type Signal = { name: string; payload: unknown };
-
-export type WorkflowInput = Stamp & {
-  order: Order;
-  graph: Graph;
-  /** How long it may run; a pause does not count. */
-  timeoutMs: number;
-  /** Whether the host has a last word: a result template, or an output schema to check. */
-  concludes: boolean;
-  /** How many signals of one name are kept for waits that have not begun. */
-  signalsMax?: number;
-  /** It was declined: unknown id, or bad input. */
-  problem?: WireError;
-};
-
-export type WorkflowContext = Omit<WorkflowInput, "at" | "seed"> & {
-  plan: Plan;
-  startedAt: number;
-  /** What is left of the deadline when it last began to count, and when that was. */
-  leftMs: number;
-  countingSince: number;
-  pausedAt: number;
-  pause: { reason: string; by: string } | null;
-  result: Outcome | null;
-  /** The host or a task said that the run cannot go on. */
-  broken: WireError | null;
-  signals: Signal[];
-  signalsMax: number;
-  waiters: { task: TaskName; signal: string }[];
-  /** The tasks that got their signal: a wait that is over does not open again because its word came twice. */
-  woken: string[];
-};
-
-/** `fits` are the execution ids of the waits whose match allows the signal, absent where no wait has a match. */
-type SignalHeard = Hears<"command:WorkflowSignal"> & { fits?: string[] };
-
-type In =
-  | Hears<
-      | "command:WorkflowExecute"
-      | "command:WorkflowPause"
-      | "command:WorkflowResume"
-      | "command:WorkflowCancel"
-      | "cue:SlotGranted"
-      | "cue:Displaced"
-      | "cue:TaskEnded"
-      | "cue:PauseWanted"
-      | "cue:Broken"
-      | "cue:WaitOpened"
-      | "cue:WaitClosed"
-      | "cue:Concluded"
-    >
-  | SignalHeard;
-type Out = Says<
-  | "result:CommandAck"
-  | "event:WorkflowExecutionStarted"
-  | "event:WorkflowExecutionPaused"
-  | "event:WorkflowExecutionResumed"
-  | "event:WorkflowExecutionSuccess"
-  | "event:WorkflowExecutionFailed"
-  | "event:WorkflowExecutionCanceled"
-  | "event:WorkflowExecutionTimedOut"
-  | "cue:SlotWanted"
-  | "cue:BeginTask"
-  | "cue:ParentEnded"
-  | "cue:Paused"
-  | "cue:Resumed"
-  | "cue:Wake"
-  | "cue:Conclude"
->;
-
-const me = "workflow.Orchestrator";
-const about = ({ order: { workflow } }: WorkflowContext) => ({ workflow });
-
-const errorIn = ({ result }: WorkflowContext) =>
-  result && "error" in result ? result : fault("INTERNAL_ERROR", "failed without an error");
-
-const timeoutConfig = ({ timeoutMs }: WorkflowContext) => ({
-  timeout_duration_ms: timeoutMs,
-  timeout_policy: "TERMINATE" as const,
-});
-
-/** Who ended the run and why: a person, or the concurrency rule. */
-function cancelIn(event: In): { reason: string; canceled_by: string } {
-  if (event.type !== "command:WorkflowCancel")
-    return { reason: "reason" in event ? event.reason : "", canceled_by: me };
-  const { reason, canceled_by } = event.payload.context;
-  return { reason, canceled_by };
-}
-
-function resumeIn(event: In): { resumed_by: string; resume_data?: unknown } {
-  if (event.type !== "command:WorkflowResume") return { resumed_by: me };
-  const { resumed_by, resume_data } = event.payload.context;
-  return { resumed_by, ...(resume_data !== undefined && { resume_data }) };
-}
-
-/** How the plan ended, as the run's own outcome: a failed task fails the run. */
-function outcomeOf(context: WorkflowContext): Outcome | null {
-  const verdict = linearVerdict(context.plan);
-  if (!verdict || "output" in verdict) return verdict;
-  if (!("task" in verdict)) return { error: verdict.error };
-  const { error, task, code } = verdict;
-  return fault("TASK_FAILED", `task '${task.id}' did not succeed: ${error.message}`, {
-    failed_task_id: task.id,
-    failed_task_exec_id: task.exec_id,
-    cause_code: code,
-    cause: error,
-  });
-}
-
-const endedWell = (context: WorkflowContext): boolean => "output" in (outcomeOf(context) ?? {});
-
-/** The open wait that a signal ends: the oldest for its name, among those whose match allows it. */
-const waiterFor = ({ waiters }: WorkflowContext, { name }: Signal, fits?: readonly string[]) =>
-  waiters.find(({ task, signal }) => signal === name && (!fits || fits.includes(task.exec_id)));
-
-const wake = (task: TaskName, { name, payload }: Signal): Cue<"cue:Wake"> => ({
-  type: "cue:Wake",
-  task,
-  resume_data: { name, payload },
-});
-
-/** Why a signal cannot be kept, if so: too many of its name are, or signals of too many other names. */
-function fullFor({ signals, signalsMax }: WorkflowContext, { name }: Signal): Full | null {
-  const ofName = signals.filter((kept) => kept.name === name).length;
-  if (ofName >= signalsMax) {
-    const message = `${signalsMax} signals of this name already wait to be heard`;
-    return { message, details: { signals_max: signalsMax } };
-  }
-  if (ofName > 0 || new Set(signals.map((kept) => kept.name)).size < signalNamesKeptMax) return null;
-  const message = `signals of ${signalNamesKeptMax} other names already wait to be heard`;
-  return { message, details: { signal_names_max: signalNamesKeptMax } };
-}
-type Full = { message: string; details: { signals_max: number } | { signal_names_max: number } };
+/** How long undoing may take where nothing else is said. */
+const undoMs = 3_600_000;
 
 export const workflowSetup = setup({
-  types: {} as { input: WorkflowInput; context: WorkflowContext; events: In; emitted: Out },
-  delays: { deadline: ({ context }) => context.leftMs },
+  types: {} as { input: WorkflowInput; context: WorkflowContext; events: WorkflowHears; emitted: WorkflowSays },
+  delays: {
+    deadline: ({ context: { leftMs, timeLeftMs = Infinity } }) => Math.min(leftMs, timeLeftMs),
+    undoTimeout: ({ context }) => context.undoTimeoutMs ?? undoMs,
+  },
   guards: {
     hasProblem: ({ context }) => context.problem !== undefined,
     isBroken: ({ context }) => context.broken !== null,
@@ -186,6 +71,9 @@ export const workflowSetup = setup({
     stopCounting: assign(({ context, event }) => ({
       leftMs: Math.max(0, context.leftMs - lasted(context.countingSince, event)),
       pausedAt: event.at,
+      ...(context.timeLeftMs !== undefined && {
+        timeLeftMs: Math.max(0, context.timeLeftMs - lasted(context.countingSince, event)),
+      }),
     })),
     goOnCounting: assign(({ event }) => ({ countingSince: event.at })),
 
@@ -205,11 +93,6 @@ export const workflowSetup = setup({
     }),
     resumeTasks: enqueueActions(({ context, enqueue }) => {
       for (const task of openTasks(context.plan)) enqueue.emit({ type: "cue:Resumed", task });
-    }),
-    endTasks: enqueueActions(({ context, enqueue }, { reason }: { reason: string }) => {
-      for (const task of openTasks(context.plan)) {
-        enqueue.emit({ type: "cue:ParentEnded", task, cause: "parent_ended", reason });
-      }
     }),
 
     // ── signals ──
@@ -306,7 +189,7 @@ export const workflowSetup = setup({
         status: "RUNNING",
         result: null,
         duration_ms: lasted(context.pausedAt, event),
-        context: resumeIn(event),
+        context: resumeIn(context, event),
       },
     })),
     sayCompleted: emit(({ context, event }) => ({
@@ -316,7 +199,7 @@ export const workflowSetup = setup({
         status: "SUCCESS",
         duration_ms: lasted(context.startedAt, event),
         result: context.result && "output" in context.result ? context.result : { output: {} },
-        context: {},
+        context: lastWords(context),
       },
     })),
     sayFailed: emit(({ context, event }) => ({
@@ -326,7 +209,7 @@ export const workflowSetup = setup({
         status: "FAILED",
         duration_ms: lasted(context.startedAt, event),
         result: errorIn(context),
-        context: {},
+        context: lastWords(context),
       },
     })),
     sayCanceled: emit(({ context, event }) => ({
@@ -335,7 +218,7 @@ export const workflowSetup = setup({
       payload: {
         status: "CANCELED",
         result: null,
-        context: cancelIn(event),
+        context: { ...canceledBy(context, event), ...lastWords(context) },
       },
     })),
     sayTimedOut: emit(({ context, event }) => ({
@@ -345,24 +228,8 @@ export const workflowSetup = setup({
         status: "TIMED_OUT",
         duration_ms: lasted(context.startedAt, event),
         result: errorIn(context),
-        context: { timeout_config: timeoutConfig(context) },
+        context: { timeout_config: timeoutConfig(context), ...lastWords(context) },
       },
     })),
   },
-});
-
-export const openWorkflow = ({ at, seed: _seed, ...input }: WorkflowInput): WorkflowContext => ({
-  ...input,
-  plan: openPlan(input.graph),
-  startedAt: at,
-  leftMs: input.timeoutMs,
-  countingSince: at,
-  pausedAt: at,
-  pause: null,
-  result: null,
-  broken: null,
-  signals: [],
-  signalsMax: input.signalsMax ?? signalsKeptMax,
-  waiters: [],
-  woken: [],
 });

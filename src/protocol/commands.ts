@@ -14,7 +14,12 @@ export const commands = {
     delivery: "stored",
     reply: "result:CommandAck",
     sections: { workflow: f.whole },
-    payload: command({ input: f.json, trigger_type: z.enum(["api", "webhook", "schedule", "workflow"]) }),
+    payload: command({
+      input: f.json,
+      trigger_type: z.enum(["api", "webhook", "schedule", "workflow"]),
+      lineage: f.lineage.optional(),
+      detached: f.flag.optional(),
+    }),
     aliases: old("WorkflowTrigger", "ExecuteWorkflow"),
     summary: "Run a workflow.",
   },

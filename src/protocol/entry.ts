@@ -31,9 +31,6 @@ export const laxlyAttempted = { attempt: f.attempt.optional() };
 
 export const contextOf = <C extends z.ZodRawShape>(context: C) => z.object(f.anyContext).extend(context);
 
-/** A context in which nothing is required: without it, it is empty. */
-export const spareContext = contextOf({}).default({});
-
 export const command = <C extends z.ZodRawShape>(context: C) =>
   z.object({ reply_to_subject: f.name.optional(), context: contextOf(context) });
 

@@ -80,6 +80,8 @@ export const errors = {
   NO_ROUTE: failed("no case of the route was true and it has no default", "WO", 500),
   EXPRESSION_ERROR: failed("an expression could not be evaluated", "WO", 500),
   STEP_LIMIT: failed("a task ran more often than max_steps allows", "WO", 500),
+  BUDGET_EXCEEDED: failed("the run used more than its budget allows; details name the budget", "WO", 500),
+  UNDO_TIMEOUT: failed("what the run had done was not undone in time", "WO", 504),
   INTERNAL_ERROR: passing("something unexpected; a defect of the engine", "any", 500),
   DEPRECATED_ALIAS: warning("an old name was used; `use` gives the new one"),
   DEPRECATED_MESSAGE_TYPE: warning("an old frame type was used; `use` gives the new one"),

@@ -1,19 +1,14 @@
 // The state events: it happened. Each is recorded, and received by everyone who watches.
 
 import { z } from "zod";
-import {
-  agreeing,
-  attempted,
-  ending,
-  everyone,
-  news,
-  old,
-  spareContext,
-  taskOrder,
-  timed,
-  type Entry,
-} from "./entry.ts";
+import { agreeing, attempted, contextOf, ending, everyone, news, old, taskOrder, timed, type Entry } from "./entry.ts";
 import * as f from "./fields.ts";
+
+const spent = { usage: f.usage.optional() };
+const undone = { ...spent, undo: f.undo.optional() };
+/** Contexts in which nothing is required: without one, it is empty. */
+const ofSuccess = contextOf(spent).default({});
+const ofFailure = contextOf(undone).default({});
 
 export const events = {
   "event:WorkflowExecutionStarted": {
@@ -59,7 +54,7 @@ export const events = {
     to: everyone,
     delivery: "stored",
     sections: { workflow: f.whole },
-    payload: ending(["SUCCESS"], f.output, {}).extend({ ...timed, context: spareContext }),
+    payload: ending(["SUCCESS"], f.output, {}).extend({ ...timed, context: ofSuccess }),
     aliases: old("WorkflowExecutionCompleted"),
     summary: "The last task ended well.",
   },
@@ -71,7 +66,7 @@ export const events = {
     to: everyone,
     delivery: "stored",
     sections: { workflow: f.whole },
-    payload: ending(["FAILED"], f.explained, {}).extend({ context: spareContext }),
+    payload: ending(["FAILED"], f.explained, {}).extend({ context: ofFailure }),
     summary: "It failed, or was declined.",
   },
   "event:WorkflowExecutionCanceled": {
@@ -82,7 +77,7 @@ export const events = {
     to: everyone,
     delivery: "stored",
     sections: { workflow: f.whole },
-    payload: news(["CANCELED"], { reason: f.text, canceled_by: f.name }),
+    payload: news(["CANCELED"], { reason: f.text, canceled_by: f.name, ...undone }),
     summary: "Somebody ended it.",
   },
   "event:WorkflowExecutionTimedOut": {
@@ -93,7 +88,7 @@ export const events = {
     to: everyone,
     delivery: "stored",
     sections: { workflow: f.whole },
-    payload: ending(["TIMED_OUT"], f.failure, { timeout_config: f.timeoutConfig }).extend(timed),
+    payload: ending(["TIMED_OUT"], f.failure, { timeout_config: f.timeoutConfig, ...undone }).extend(timed),
     summary: "It ran over its deadline.",
   },
   "event:TaskScheduled": {

@@ -158,11 +158,44 @@ export const wait = z.union([
   z.object({ signal: name, match: text.optional() }),
   z.object({ approval: text }),
   z.object({ duration_ms: count }),
+  z.object({ until: describe(count, "milliseconds since 1970") }),
 ]);
 export type Wait = z.infer<typeof wait>;
 
 export const cause = z.enum(["requested", "timed_out", "caller_lost", "parent_ended"]);
 export type Cause = z.infer<typeof cause>;
+
+export const usage = describe(
+  z.object({ tokens: count, cost: z.number().min(0) }),
+  "what agents reported to have used up, in the run and in those it called",
+);
+
+const notUndone = z.object({ task: definitionId, code: text, message: text });
+export const undo = describe(
+  z.object({
+    done: describe(count, "how many tasks were undone"),
+    failed: describe(z.array(notUndone).max(100), "the tasks that could not be undone, the first hundred of them"),
+    unlisted: describe(count, "how many more there are").optional(),
+  }),
+  "what became of undoing what the run had done, where there was anything to undo",
+);
+
+export const lineage = describe(
+  z.object({
+    kind: z.enum(["fork", "retry"]),
+    from_exec_id: execId,
+    /** The task it begins at. */
+    from_task: definitionId,
+    definition: describe(text, "the hash of the definition it runs; the newest without it").optional(),
+    tasks: describe(
+      z.record(definitionId, z.looseObject({ status: text, exec_id: execId })),
+      "how the tasks before it ended there",
+    ).optional(),
+    error: describe(z.unknown(), "the failure that led to the task").optional(),
+    resume_data: describe(z.unknown(), "what the execution was last resumed with").optional(),
+  }),
+  "the execution whose results it reuses",
+);
 
 export const warning = z.object({ code, given: text, use: text });
 export type Warning = z.infer<typeof warning>;
@@ -181,6 +214,7 @@ export const anyContext = {
   agent_request: agentRequest.optional(),
   input: z.unknown().optional(),
   resume_data: z.unknown().optional(),
+  last_step: z.unknown().optional(),
   parent_exec_id: execId.optional(),
   branch: name.optional(),
   index: count.optional(),

@@ -13,11 +13,15 @@ export interface HandlerContext {
   readonly signal: AbortSignal;
   /** Counts from 1. */
   readonly attempt: number;
+  /** What the attempt before this one said last by `step`, if it said anything. */
+  readonly lastStep?: unknown;
   /** The same whenever the same attempt is run again, after a crash for instance: for what must not happen twice. */
   readonly idempotencyKey: string;
   /** When nobody will wait for the answer any longer. */
   readonly deadline: Date | null;
   readonly execId: string;
+  /** The environment variables that the definition names under `env`, as far as they are set. */
+  readonly env: Readonly<Record<string, string>>;
   readonly correlationId: string;
   readonly log: Log;
   /** A step it has done, as progress for whoever watches. */

@@ -18,6 +18,13 @@ export type JsonObject = { [key: string]: unknown };
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
+/** An object as JSON has them: of no class. */
+export function isPlainObject(value: unknown): value is JsonObject {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
 // A byte order mark is kept by the decoder and then refused: it is not JSON.
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
@@ -140,12 +147,7 @@ function flawOfFields(fields: JsonObject, depthLeft: number): Flaw | undefined {
 }
 
 // Dates, maps and whatever has a toJSON would silently become something else.
-function isPlain(value: unknown): value is JsonObject | unknown[] {
-  if (typeof value !== "object" || value === null) return false;
-  if (Array.isArray(value)) return true;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === null || prototype === Object.prototype;
-}
+const isPlain = (value: unknown): value is JsonObject | unknown[] => Array.isArray(value) || isPlainObject(value);
 
 const tooDeep = (depthMax: number) =>
   refusal("too_deep", `the body is nested deeper than ${depthMax}`, { limit: depthMax });

@@ -1,8 +1,13 @@
 // The known word that somebody most likely meant.
 
-/** The word nearest to what was given, if one is near: about a third of its letters may be wrong. */
-export const nearest = (given: string, known: readonly string[]): string | undefined =>
-  ranked(given, known).find(({ word, edits }) => edits <= Math.max(1, Math.floor(word.length / 3)))?.word;
+/** Whether so many wrong letters still make it likely that the word was meant. */
+type IsNear = (edits: number, word: string) => boolean;
+
+const isThird: IsNear = (edits, word) => edits <= Math.max(1, Math.floor(word.length / 3));
+
+/** The word nearest to what was given, if one is near: a third of its letters may be wrong, if nothing else is said. */
+export const nearest = (given: string, known: readonly string[], isNear: IsNear = isThird): string | undefined =>
+  ranked(given, known).find(({ word, edits }) => isNear(edits, word))?.word;
 
 /** All known words, those first that are most like what was given. */
 export const nearestFirst = (given: string, known: readonly string[]): string[] =>
@@ -14,7 +19,7 @@ const ranked = (given: string, known: readonly string[]) =>
 /** Letters to insert, delete or replace; a bound from below where the lengths alone rule the word out. */
 function editsBetween(given: string, word: string): number {
   const gap = Math.abs(given.length - word.length);
-  if (gap > word.length / 2) return gap;
+  if (gap > Math.max(3, word.length / 2)) return gap;
   let above = Array.from({ length: word.length + 1 }, (_, column) => column);
   for (const [row, letter] of given.split("").entries()) {
     const line = [row + 1];

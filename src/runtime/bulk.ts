@@ -1,9 +1,10 @@
 // One command for all that a query finds: canceled, or begun again, and what came of each.
 
-import { replayOf } from "../actors/record.ts";
+import { orderIn } from "../actors/record.ts";
 import { fromUnknown, TroupeError } from "../protocol/errors.ts";
 import { isTerminal, statuses } from "../protocol/statuses.ts";
 import type { Row, Store } from "../store/store.ts";
+import { checkExecId } from "./arguments.ts";
 import type { CancelReport, openCommands } from "./commands.ts";
 import type { Labels } from "./content.ts";
 import { type openDesk } from "./desk.ts";
@@ -65,6 +66,7 @@ export function openBulk({ store, again, cancel }: Means) {
     },
     /** Begins an ended workflow execution once more: same workflow, same input, same labels and `retry_of`. */
     async retry(execId: string): Promise<Retry> {
+      checkExecId(execId);
       const row = store.row(execId);
       if (row) return retryOne(row);
       throw new TroupeError("EXECUTION_NOT_FOUND", `no execution '${execId}' is known`, { exec_id: execId });
@@ -83,11 +85,8 @@ export function openBulk({ store, again, cancel }: Means) {
 /** What it was begun with stands in its first record. */
 async function inputOf(store: Store, { run }: Row): Promise<unknown> {
   const [first] = await store.read({ run, limit: 1 });
-  const input = first && replayOf(first).input;
-  const order = input?.on === "message" ? input : input?.on === "collapse" ? input.order : undefined;
-  if (order?.word.type === "command:WorkflowExecute") {
-    return (order.word["payload"] as { context: { input: unknown } }).context.input;
-  }
+  const order = first && orderIn(first);
+  if (order) return order.payload.context.input;
   throw new TroupeError("EXECUTION_NOT_FOUND", `what '${run}' was begun with is no longer kept`, { exec_id: run });
 }
 

@@ -2,11 +2,14 @@
 
 import type { Clock } from "../actors/clock.ts";
 import type { Word } from "../actors/component.ts";
+import { endsParked } from "../actors/parked.ts";
 import type { Limits } from "../actors/limits.ts";
 import type { System } from "../actors/system.ts";
 import type { World } from "../actors/world.ts";
 import { type ErrorCode, TroupeError } from "../protocol/errors.ts";
+import { isTerminal } from "../protocol/statuses.ts";
 import type { Row, Store } from "../store/store.ts";
+import { checkArgument, checkExecId, type Rule } from "./arguments.ts";
 import { type ChildReport, reportOf } from "./cancel-report.ts";
 import { checkedContent } from "./content.ts";
 import { caller, type Gate } from "./desk.ts";
@@ -32,10 +35,14 @@ type Means = {
   inbox: (messageId: string) => string;
 };
 const reasonCharsMax = 4_096;
-function checkReason(reason: string): void {
-  if (typeof reason === "string" && reason.length <= reasonCharsMax) return;
-  throw new TroupeError("VALIDATION_FAILED", `a reason is a text of at most ${reasonCharsMax} characters`);
-}
+const reason: Rule = {
+  is: (value) => typeof value === "string" && value.length <= reasonCharsMax,
+  says: `must be a text of at most ${reasonCharsMax} characters`,
+};
+const signalName: Rule = {
+  is: (value) => typeof value === "string" && value !== "" && value.length <= 256,
+  says: "must be a text of 1 to 256 characters",
+};
 
 type Place = { run: string; entity: Row["entity"]; id: string; parents: Partial<Word> };
 
@@ -59,8 +66,10 @@ export function openCommands({ system, store, clock, limits, gate, replySubject,
   /** Says a command, and gives what it was answered. */
   function ask(run: string, type: string, sections: object, context: object): Promise<Word> {
     gate();
+    // Whether it can be replayed is known once it has been.
+    system.run(run);
     const parked = system.parked().get(run);
-    if (parked !== undefined) {
+    if (parked !== undefined && !endsParked(run, { type, ...sections })) {
       throw new TroupeError("INVALID_STATE", `the run is parked: ${parked}`, { status: "parked", exec_id: run });
     }
     const id = system.id();
@@ -101,6 +110,7 @@ export function openCommands({ system, store, clock, limits, gate, replySubject,
 
   /** Which run an execution belongs to, and what it is. */
   function find(execId: string): Place {
+    checkExecId(execId);
     const run = system.homeOf(execId);
     const execution = run === undefined ? undefined : system.peek(run)?.executions.get(execId);
     if (run !== undefined && execution) {
@@ -121,22 +131,61 @@ export function openCommands({ system, store, clock, limits, gate, replySubject,
 
   const cancelTypes = { workflow: "command:WorkflowCancel", task: "command:TaskCancel", agent: "command:AgentCancel" };
 
+  /** Ends an execution and all below it, waits until that is so, and says what came of each. */
+  async function cancel(execId: string, because = "canceled by a person"): Promise<CancelReport> {
+    checkArgument("reason", because, reason);
+    const { run, entity, id, parents } = find(execId);
+    if (entity === "tool" || entity === "agent_runtime") {
+      throw wrongKind(execId, entity, "it is canceled through its task");
+    }
+    const own = { ...parents, [entity]: { id, exec_id: execId } };
+    const context = { reason: because, canceled_by: caller, ...(entity !== "workflow" && { cause: "requested" }) };
+    // A parked run cannot take along what it called; that it is parked is known once it was to be replayed.
+    system.run(run);
+    const orphans = system.parked().has(run) && run === execId ? await calledBy(run) : [];
+    const watch = reportOf({ system, clock, run, root: { entity, execId } });
+    waiting.add(watch.stop);
+    try {
+      const answer = await ask(run, cancelTypes[entity], own, context);
+      const { no_change } = (answer["payload"] as { context: { no_change?: boolean } }).context;
+      const changed = no_change !== true;
+      const { children, tookMs } = changed ? await watch.done() : watch.now();
+      const reports = await Promise.all(orphans.map((orphan) => cancel(orphan, because)));
+      return { execId, changed, children: [...children, ...reports.flatMap((report) => report.children)], tookMs };
+    } catch (error) {
+      watch.now();
+      throw error;
+    } finally {
+      waiting.delete(watch.stop);
+    }
+  }
+
+  /** The workflow executions that a run has called and that have not ended. */
+  async function calledBy(run: string): Promise<string[]> {
+    const called: string[] = [];
+    for (const { execId, entity, status } of store.rowsOf(run)) {
+      if (entity !== "task" || isTerminal(status)) continue;
+      const { rows } = await store.find({ parent: execId, entity: "workflow", limit: 100 });
+      called.push(...rows.filter((row) => row.run !== run && !isTerminal(row.status)).map((row) => row.execId));
+    }
+    return called;
+  }
+
   return {
     find,
+    cancel,
     /** Kept for a wait that comes later, if none waits now. */
     async signal(execId: string, name: string, payload: unknown = {}): Promise<void> {
       const { run, sections } = workflowOf(execId, "signals go to workflow executions");
-      if (typeof name !== "string" || name === "" || name.length > 256) {
-        throw new TroupeError("VALIDATION_FAILED", "the name of a signal has 1 to 256 characters");
-      }
+      checkArgument("name", name, signalName);
       const signal = { name, payload: checkedContent(payload, limits.payloadBytes) };
       await ask(run, "command:WorkflowSignal", sections, { signal });
     },
     /** What is under way goes on to its end; nothing new begins, and deadlines stand still. */
-    async pause(execId: string, reason = "paused by a person"): Promise<void> {
-      checkReason(reason);
+    async pause(execId: string, because = "paused by a person"): Promise<void> {
+      checkArgument("reason", because, reason);
       const { run, sections } = workflowOf(execId, "only workflow executions are paused");
-      await ask(run, "command:WorkflowPause", sections, { reason, paused_by: caller });
+      await ask(run, "command:WorkflowPause", sections, { reason: because, paused_by: caller });
     },
     /** A paused workflow goes on; a waiting task is given what it waits for. */
     async resume(execId: string, data?: unknown): Promise<void> {
@@ -149,29 +198,6 @@ export function openCommands({ system, store, clock, limits, gate, replySubject,
       } else if (entity === "task") {
         await ask(run, "command:TaskResume", own, { resumed_by: caller, resume_data: given ?? {} });
       } else throw wrongKind(execId, entity, "only workflows and waiting tasks are resumed");
-    },
-    /** Ends an execution and all below it, waits until that is so, and says what came of each. */
-    async cancel(execId: string, reason = "canceled by a person"): Promise<CancelReport> {
-      checkReason(reason);
-      const { run, entity, id, parents } = find(execId);
-      if (entity === "tool" || entity === "agent_runtime") {
-        throw wrongKind(execId, entity, "it is canceled through its task");
-      }
-      const own = { ...parents, [entity]: { id, exec_id: execId } };
-      const context = { reason, canceled_by: caller, ...(entity !== "workflow" && { cause: "requested" }) };
-      const watch = reportOf({ system, clock, run, root: { entity, execId } });
-      waiting.add(watch.stop);
-      try {
-        const answer = await ask(run, cancelTypes[entity], own, context);
-        const { no_change } = (answer["payload"] as { context: { no_change?: boolean } }).context;
-        const changed = no_change !== true;
-        return { execId, changed, ...(changed ? await watch.done() : watch.now()) };
-      } catch (error) {
-        watch.now();
-        throw error;
-      } finally {
-        waiting.delete(watch.stop);
-      }
     },
     close(): void {
       off();

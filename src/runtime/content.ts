@@ -2,6 +2,8 @@
 
 import { checkDepth } from "../actors/depth.ts";
 import { TroupeError } from "../protocol/errors.ts";
+import { isObject } from "../protocol/json.ts";
+import { refused } from "./arguments.ts";
 
 export type Labels = Readonly<Record<string, string>>;
 
@@ -9,21 +11,21 @@ const nameCharsMax = 64;
 const valueCharsMax = 256;
 
 /** As JSON, so that what is recorded is what was given. */
-export function checkedContent(content: unknown, bytesMax: number): unknown {
+export function checkedContent(content: unknown, bytesMax: number, what = "what was given"): unknown {
   let text: string | undefined;
   try {
     text = JSON.stringify(content);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new TroupeError("VALIDATION_FAILED", `what was given is no JSON value: ${reason}`, {}, { cause: error });
+    throw new TroupeError("VALIDATION_FAILED", `${what} is no JSON value: ${reason}`, {}, { cause: error });
   }
   if (text === undefined) {
-    throw new TroupeError("VALIDATION_FAILED", `what was given is no JSON value but a ${typeof content}`);
+    throw new TroupeError("VALIDATION_FAILED", `${what} is no JSON value but a ${typeof content}`);
   }
-  checkDepth(text, "what was given");
+  checkDepth(text, what);
   const bytes = Buffer.byteLength(text);
   if (bytes <= bytesMax) return JSON.parse(text);
-  throw new TroupeError("PAYLOAD_TOO_LARGE", `what was given has ${bytes} bytes, at most ${bytesMax} are allowed`, {
+  throw new TroupeError("PAYLOAD_TOO_LARGE", `${what} has ${bytes} bytes, at most ${bytesMax} are allowed`, {
     limit: "payloadBytes",
     max: bytesMax,
     bytes,
@@ -32,7 +34,7 @@ export function checkedContent(content: unknown, bytesMax: number): unknown {
 
 export function checkedLabels(labels: Labels | undefined, max: number): Labels | undefined {
   if (labels === undefined) return undefined;
-  if (typeof labels !== "object" || labels === null || Array.isArray(labels)) {
+  if (!isObject(labels)) {
     throw new TroupeError("VALIDATION_FAILED", "labels must be an object of texts");
   }
   const entries = Object.entries(labels);
@@ -44,10 +46,7 @@ export function checkedLabels(labels: Labels | undefined, max: number): Labels |
       : "is no name of 1 to 64 characters";
     return [{ field: `labels.${name.slice(0, nameCharsMax)}`, message }];
   });
-  if (errors.length > 0) {
-    const listed = errors.map(({ field, message }) => `${field} ${message}`).join("; ");
-    throw new TroupeError("VALIDATION_FAILED", `these labels cannot be: ${listed}`, { errors });
-  }
+  if (errors.length > 0) throw refused("these labels cannot be", errors);
   if (entries.length <= max) return Object.fromEntries(entries);
   throw new TroupeError("VALIDATION_FAILED", `${entries.length} labels were given, at most ${max} are allowed`, {
     limit: "labelsMax",

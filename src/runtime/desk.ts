@@ -5,17 +5,20 @@
 
 import type { Clock } from "../actors/clock.ts";
 import type { Word } from "../actors/component.ts";
+import type { Lineage } from "../actors/lineage.ts";
 import type { Limits } from "../actors/limits.ts";
 import type { Definitions, World } from "../actors/world.ts";
 import type { System } from "../actors/system.ts";
-import { TroupeError } from "../protocol/errors.ts";
+import type { OutputOf, TypedWorkflow } from "../language/define.ts";
+import { TroupeError, type WireError } from "../protocol/errors.ts";
 import { isDefinitionId, isExecId } from "../protocol/ids.ts";
 import { nearest } from "../protocol/nearest.ts";
+import { clip } from "../protocol/refusal.ts";
 import type { Key, Store } from "../store/store.ts";
+import { checkArgument, checkFields, object, type Rule, text } from "./arguments.ts";
 import { checkedContent, checkedLabels, type Labels } from "./content.ts";
 import type { End, Endings } from "./endings.ts";
 import { fingerprintOf } from "./fingerprint.ts";
-import { checkNames } from "./options.ts";
 
 export type { End } from "./endings.ts";
 
@@ -28,7 +31,7 @@ export type Start = {
   correlationId?: string;
 };
 
-export type Handle = {
+export type Handle<O = Readonly<Record<string, unknown>>> = {
   readonly execId: string;
   /** Whether an earlier start with the same key had begun it. */
   readonly duplicate: boolean;
@@ -37,12 +40,34 @@ export type Handle = {
    * a crash takes back what is not on disk; nobody else has to, because results and messages wait for the disk anyway.
    */
   readonly accepted: () => Promise<void>;
-  /** Settles when it has ended, however it did; rejects only if this troupe is stopped before. */
-  readonly result: () => Promise<End>;
+  /** Settles when it has ended, however it did; rejects if this troupe is stopped before, or has forgotten it. */
+  readonly result: () => Promise<End<O>>;
 };
+
+/** A workflow is named by its id, or by its definition: then TypeScript knows what goes in and what comes out. */
+export type Run = {
+  <I, O>(workflow: TypedWorkflow<I, O>, ...given: Giving<I>): Promise<End<OutputOf<O>>>;
+  <O = Readonly<Record<string, unknown>>>(workflow: string, input?: unknown, options?: Start): Promise<End<O>>;
+};
+export type Begin = {
+  <I, O>(workflow: TypedWorkflow<I, O>, ...given: Giving<I>): Handle<OutputOf<O>>;
+  (workflow: string, input?: unknown, options?: Start): Handle;
+};
+/** An input of which nothing has to be given may be left out. */
+type Giving<I> = unknown extends I
+  ? [input?: unknown, options?: Start]
+  : Record<never, never> extends I
+    ? [input?: I, options?: Start]
+    : [input: I, options?: Start];
+
+const idIn = (workflow: string | TypedWorkflow): string =>
+  typeof workflow === "object" && workflow !== null ? workflow.id : workflow;
 
 /** What is run by itself: an agent, a tool, or a task as `workflow.task` or by its id alone if that is unique. */
 export type Target = { agent: string } | { tool: string } | { task: string };
+
+/** Who begins a run, if it is not a caller, and how long its key is remembered. */
+export type Origin = { trigger: "api" | "schedule" | "webhook"; keyMs?: number };
 
 /** Says that nothing can be taken at present, and why. */
 export type Gate = () => void;
@@ -55,16 +80,18 @@ type Means = {
   limits: Limits;
   endings: Endings;
   gate: Gate;
+  /** Why a run of the workflow could not even stand in line. */
+  refusal: (workflow: string, input: unknown) => WireError | undefined;
   /** Where an acknowledgment goes. */
   replySubject: World["replySubject"];
 };
 
 /** How long a key is remembered. */
-const keyMs = 86_400_000;
+const dayMs = 86_400_000;
 const keyCharsMax = 256;
 export const caller = "api.Service";
 
-export function openDesk({ system, store, clock, definitions, limits, endings, gate, replySubject }: Means) {
+export function openDesk({ system, store, clock, definitions, limits, endings, gate, refusal, replySubject }: Means) {
   /** Keys of starts that are not on disk yet, by key and by run. */
   const fresh = new Map<string, Key>();
   const freshOf = new Map<string, string>();
@@ -89,6 +116,8 @@ export function openDesk({ system, store, clock, definitions, limits, endings, g
     content: unknown,
     word: (execId: string, correlationId: string) => object,
     options: Start,
+    { trigger, keyMs = dayMs }: Origin = { trigger: "api" },
+    refuse: () => WireError | undefined = () => undefined,
   ): { run: string; isNew: boolean } {
     gate();
     const { idempotencyKey, correlationId } = options;
@@ -101,6 +130,9 @@ export function openDesk({ system, store, clock, definitions, limits, endings, g
       const message = `the key '${known.key}' was used for other content`;
       throw new TroupeError("IDEMPOTENCY_CONFLICT", message, { exec_id: known.execId });
     }
+    // Whoever calls can come again, with the same key: nothing is known of a start that is refused here.
+    const refused = trigger === "api" ? refuse() : undefined;
+    if (refused) throw new TroupeError(refused.code, refused.message, refused.details);
     const execId = system.id();
     const key =
       idempotencyKey === undefined
@@ -117,11 +149,12 @@ export function openDesk({ system, store, clock, definitions, limits, endings, g
     }
     unsaved.set(execId, []);
     const origin = { correlationId: correlationId ?? system.id(), isNew: true, ...(key && { key }) };
-    system.tell(execId, "API", word(execId, origin.correlationId) as Word, origin);
+    system.tell(execId, trigger === "schedule" ? "SC" : "API", word(execId, origin.correlationId) as Word, origin);
     return { run: execId, isNew: true };
   }
 
   function beginWorkflow(workflow: string, input: unknown, options: Start) {
+    checkArgument("workflow", workflow, text);
     const known = [...definitions.workflows.keys()];
     if (!definitions.workflows.has(workflow)) throw unknown("WORKFLOW_NOT_FOUND", "workflow", workflow, known);
     checkStart(options);
@@ -130,16 +163,28 @@ export function openDesk({ system, store, clock, definitions, limits, endings, g
   }
 
   /** The labels are as they may be. */
-  function order(workflow: string, input: unknown, options: Start) {
+  function order(
+    workflow: string,
+    input: unknown,
+    options: Start,
+    origin: Origin = { trigger: "api" },
+    lineage?: Lineage,
+  ) {
     const given = checkedContent(input, limits.payloadBytes);
     const { labels } = options;
-    const context = { input: given, trigger_type: "api", ...(labels && { labels }) };
+    if (lineage) checkedContent(lineage, limits.payloadBytes, "what the run is to begin with, all results together,");
+    const context = {
+      input: given,
+      trigger_type: origin.trigger,
+      ...(labels && { labels }),
+      ...(lineage && { lineage }),
+    };
     const word = (exec_id: string, corr: string): object => ({
       type: "command:WorkflowExecute",
       workflow: { id: workflow, exec_id },
       payload: { reply_to_subject: replySubject("workflow", exec_id, corr), context },
     });
-    return begun(["workflow", workflow, given], word, options);
+    return begun(["workflow", workflow, given], word, options, origin, () => refusal(workflow, given));
   }
 
   function beginOne(what: Target, input: unknown, options: Start) {
@@ -157,27 +202,24 @@ export function openDesk({ system, store, clock, definitions, limits, endings, g
     return begun([what, given], word, options);
   }
 
+  /** How a run ends; of one that was taken and is not on disk yet, too. */
+  const ended = (run: string): Promise<End> => (unsaved.has(run) ? endings.expect(run) : endings.of(run));
   const handle = ({ run, isNew }: { run: string; isNew: boolean }): Handle => ({
     execId: run,
     duplicate: !isNew,
     accepted: () => accepted(run),
-    result: () => endings.of(run),
+    result: () => ended(run),
   });
   const endOf = ({ run, isNew }: { run: string; isNew: boolean }): Promise<End> =>
-    isNew ? endings.expect(run) : endings.of(run);
+    isNew ? endings.expect(run) : ended(run);
 
   return {
-    start: (workflow: string, input: unknown = {}, options: Start = {}): Handle =>
-      handle(beginWorkflow(workflow, input, options)),
+    start: ((workflow: string | TypedWorkflow, input: unknown = {}, options: Start = {}) =>
+      handle(beginWorkflow(idIn(workflow), input, options))) as Begin,
     startOne: (what: Target, input: unknown = {}, options: Start = {}): Handle =>
       handle(beginOne(what, input, options)),
-    async run<O = Readonly<Record<string, unknown>>>(
-      workflow: string,
-      input: unknown = {},
-      options: Start = {},
-    ): Promise<End<O>> {
-      return (await endOf(beginWorkflow(workflow, input, options))) as End<O>;
-    },
+    run: (async (workflow: string | TypedWorkflow, input: unknown = {}, options: Start = {}) =>
+      endOf(beginWorkflow(idIn(workflow), input, options))) as Run,
     async execute<O = Readonly<Record<string, unknown>>>(
       what: Target,
       input: unknown = {},
@@ -185,26 +227,33 @@ export function openDesk({ system, store, clock, definitions, limits, endings, g
     ): Promise<End<O>> {
       return (await endOf(beginOne(what, input, options))) as End<O>;
     },
+    /** For starts by a schedule or a webhook, whose key is their own. */
+    engage: (workflow: string, input: unknown, options: Start, origin: Origin): Handle =>
+      handle(order(workflow, input, options, origin)),
     /** For starts of the engine's own, whose labels may be one more. */
-    again: (workflow: string, input: unknown, options: Start): string => {
+    again: (workflow: string, input: unknown, options: Start, lineage?: Lineage): string => {
       const known = [...definitions.workflows.keys()];
-      if (!definitions.workflows.has(workflow)) throw unknown("WORKFLOW_NOT_FOUND", "workflow", workflow, known);
-      return order(workflow, input, options).run;
+      // What has a lineage names its definition, which need not be one of today's.
+      const isKnown = lineage !== undefined || definitions.workflows.has(workflow);
+      if (!isKnown) throw unknown("WORKFLOW_NOT_FOUND", "workflow", workflow, known);
+      return order(workflow, input, options, undefined, lineage).run;
     },
+    ended,
     close: off,
   };
 }
 
 function checkStart(options: Start): void {
-  checkNames(options, ["idempotencyKey", "labels", "correlationId"], "the options of a start");
-  const { idempotencyKey: key, correlationId } = options;
-  if (key !== undefined && (typeof key !== "string" || key === "" || key.length > keyCharsMax)) {
-    throw new TroupeError("VALIDATION_FAILED", `an idempotency key is a text of 1 to ${keyCharsMax} characters`);
-  }
-  if (correlationId !== undefined && !isExecId(correlationId)) {
-    throw new TroupeError("VALIDATION_FAILED", "a correlation id must be a lower-case hyphenated UUID");
-  }
+  checkFields(options, startRules, "the options of a start cannot be");
 }
+const startRules: Readonly<Record<keyof Start, Rule>> = {
+  idempotencyKey: {
+    is: (key) => typeof key === "string" && key !== "" && key.length <= keyCharsMax,
+    says: `must be a text of 1 to ${keyCharsMax} characters`,
+  },
+  labels: object,
+  correlationId: { is: (id) => typeof id === "string" && isExecId(id), says: "must be a lower-case hyphenated UUID" },
+};
 
 function unknown(
   code: "WORKFLOW_NOT_FOUND" | "TASK_NOT_FOUND" | "TOOL_NOT_FOUND",
@@ -212,35 +261,31 @@ function unknown(
   id: string,
   known: readonly string[],
 ): TroupeError {
-  const meant = nearest(String(id), known);
+  const meant = nearest(id, known);
   const hint = meant === undefined ? "" : `; did you mean '${meant}'?`;
-  return new TroupeError(code, `there is no ${what} '${id}'${hint}`, { [what]: id });
+  return new TroupeError(code, `there is no ${what} '${clip(id)}'${hint}`, { [what]: clip(id) });
 }
 
 function targetOf(definitions: Definitions, what: Target): { scope?: string; id: string; type?: "agent" | "tool" } {
-  const names = ["agent", "tool", "task"];
-  checkNames(what, names, "what is to run");
-  if (Object.keys(what).length !== 1) throw new TroupeError("VALIDATION_FAILED", `name one of ${names.join(", ")}`);
-  if ("agent" in what) {
-    if (isDefinitionId(what.agent)) return { id: what.agent, type: "agent" };
-    throw new TroupeError("INVALID_ID", `'${String(what.agent)}' is no id of an agent`);
+  checkFields(what, { agent: text, tool: text, task: text }, "what is to run cannot be understood");
+  const given = Object.values(what).filter((id) => id !== undefined);
+  if (given.length !== 1) throw new TroupeError("VALIDATION_FAILED", "name one to run: an agent, a tool or a task");
+  const { agent, tool, task = "" } = what as { agent?: string; tool?: string; task?: string };
+  if (agent !== undefined) {
+    if (isDefinitionId(agent)) return { id: agent, type: "agent" };
+    throw new TroupeError("INVALID_ID", `'${clip(agent)}' is no id of an agent`);
   }
-  if ("tool" in what) {
-    if (definitions.tools.has(what.tool)) return { id: what.tool, type: "tool" };
-    throw unknown("TOOL_NOT_FOUND", "tool", what.tool, [...definitions.tools.keys()]);
+  if (tool !== undefined) {
+    if (definitions.tools.has(tool)) return { id: tool, type: "tool" };
+    throw unknown("TOOL_NOT_FOUND", "tool", tool, [...definitions.tools.keys()]);
   }
-  const [scope, id = ""] = what.task.includes(".") ? what.task.split(".", 2) : [undefined, what.task];
+  const [scope, id = ""] = task.includes(".") ? task.split(".", 2) : [undefined, task];
   const workflows = [...definitions.workflows.values()].filter((one) => scope === undefined || one.id === scope);
   const homes = workflows.filter((one) => one.tasks.has(id));
   const [home, other] = homes;
   if (!home) {
     const known = workflows.flatMap((one) => [...one.tasks.keys()]);
-    throw unknown(
-      "TASK_NOT_FOUND",
-      "task",
-      what.task,
-      scope === undefined ? known : known.map((one) => `${scope}.${one}`),
-    );
+    throw unknown("TASK_NOT_FOUND", "task", task, scope === undefined ? known : known.map((one) => `${scope}.${one}`));
   }
   if (!other) return { scope: home.id, id };
   const among = homes.map((one) => `${one.id}.${id}`);

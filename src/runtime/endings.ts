@@ -1,8 +1,12 @@
 // How runs end, and who waits for it.
 //
 //   run ─ on disk ─▶ waiters          one that ended before is answered from its row
+//
+// Invariants:
+//   W1. Whoever waits for a run is told how it ended, once that is on disk, or that nothing is known of it any more.
 
 import type { Word } from "../actors/component.ts";
+import type { Limits } from "../actors/limits.ts";
 import type { Said } from "../actors/react.ts";
 import type { Committed, System } from "../actors/system.ts";
 import { type ErrorCode, TroupeError } from "../protocol/errors.ts";
@@ -22,7 +26,7 @@ type Waiter = { resolve: (end: End) => void; reject: (error: unknown) => void };
 
 export type Endings = ReturnType<typeof openEndings>;
 
-export function openEndings(system: System, store: Store) {
+export function openEndings(system: System, store: Store, { retentionMs }: Pick<Limits, "retentionMs">) {
   const waiters = new Map<string, Waiter[]>();
 
   const off = system.subscribe(({ run, said }: Committed) => {
@@ -43,9 +47,12 @@ export function openEndings(system: System, store: Store) {
 
   return {
     expect,
+    /** Of a run that is on disk, if it has not been forgotten. */
     of(run: string): Promise<End> {
       const row = store.row(run);
-      return row && isTerminal(row.status) ? Promise.resolve(endOfRow(row)) : expect(run);
+      if (row) return isTerminal(row.status) ? Promise.resolve(endOfRow(row)) : expect(run);
+      const message = `nothing is known of '${run}' any more: what has ended is kept for ${retentionMs} ms`;
+      return Promise.reject(new TroupeError("EXECUTION_NOT_FOUND", message, { exec_id: run, limit: "retentionMs" }));
     },
     /** Nobody hears of an end any more: whoever waits is told so. */
     close(): void {

@@ -5,7 +5,7 @@ import type { Word } from "../actors/component.ts";
 import type { Limits } from "../actors/limits.ts";
 import type { Registry } from "../actors/registry.ts";
 import type { System } from "../actors/system.ts";
-import type { AgentDefinition } from "../agents/agent.ts";
+import { type AgentDefinition, isOfThisProcess } from "../agents/agent.ts";
 
 const heartbeatMs = 5_000;
 const leaseMs = 15_000;
@@ -29,7 +29,7 @@ export function enlist({ system, clock, runtime, agents, limits, registry, runni
 
   function register(): void {
     const capabilities = {
-      agents: [...agents.keys()],
+      agents: [...agents.values()].filter(isOfThisProcess).map(({ id }) => id),
       supported_providers: [],
       supported_models: [],
       max_concurrent_executions: limits.agents,

@@ -1,16 +1,14 @@
 // What a troupe may be opened with, and what is refused before anything is opened.
 
 import type { Clock } from "../actors/clock.ts";
-import type { WorkflowSpec } from "../actors/definition.ts";
+import type { WorkflowSpec } from "../language/spec.ts";
 import type { Limits } from "../actors/limits.ts";
 import type { AgentDefinition } from "../agents/agent.ts";
-import { TroupeError } from "../protocol/errors.ts";
 import { type Layout, layouts } from "../protocol/layouts.ts";
-import { nearest } from "../protocol/nearest.ts";
-import { clip, type FieldError } from "../protocol/refusal.ts";
 import type { Store } from "../store/store.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { ToolDefinition } from "../tools/tool.ts";
+import { callable, checkFields, list, object, oneOf, type Rule, text, texts } from "./arguments.ts";
 
 export type Definitions = {
   workflows?: readonly WorkflowSpec[];
@@ -18,7 +16,18 @@ export type Definitions = {
   tools?: readonly ToolDefinition[];
 };
 
+/** Tells of changes in a folder, not of those below it; gives what ends that. */
+export type Watch = (
+  folder: string,
+  heard: (file: string | null) => void,
+  failed: (error: unknown) => void,
+) => () => void;
+
 export type Options = Definitions & {
+  /** The folder of a project: its files are read, beside what is given here. Files in it are named from there. */
+  project?: string;
+  /** Whether changed files of the project are taken anew, for runs that begin from then on; or how to watch them. */
+  watch?: boolean | Watch;
   /** Where everything is kept: `"memory"`, a directory, or a store that is open. Without it, in memory. */
   store?: "memory" | { directory: string } | Store;
   /** What is otherwise so many: see `limits` of a troupe. */
@@ -37,6 +46,8 @@ export type Options = Definitions & {
   ) => void;
   clock?: Clock;
   random?: () => number;
+  /** Values of secrets and of the environment, by name. Without it, those of the process. */
+  environment?: Readonly<Record<string, string | undefined>>;
   /** How this process reaches others. Without it, it is alone. */
   transport?: Transport;
   /** Which components are here; all of them if it is not said. Whoever is not here is reached over the transport. */
@@ -45,68 +56,36 @@ export type Options = Definitions & {
   wire?: boolean;
 };
 
-const isText = (value: unknown): boolean => typeof value === "string" && value !== "";
-const isFunction = (value: unknown): boolean => typeof value === "function";
+const isFunction = callable.is;
 const has = (value: unknown, ...names: string[]): boolean =>
   typeof value === "object" && value !== null && names.every((name) => isFunction(Reflect.get(value, name)));
 
-type Rule = { is: (value: unknown) => boolean; says: string };
-const list: Rule = { is: Array.isArray, says: "must be a list" };
 const rules: Readonly<Record<keyof Options, Rule>> = {
   workflows: list,
   agents: list,
   tools: list,
   store: { is: isPlace, says: 'must be "memory", { directory }, or a store that is open' },
-  limits: { is: (value) => typeof value === "object" && value !== null, says: "must be an object" },
-  prefix: { is: isText, says: "must be a text" },
-  subjects: {
-    is: (value) => layouts.includes(value as Layout),
-    says: `must be one of ${layouts.join(", ")}`,
-  },
-  folder: { is: isText, says: "must be the path of a folder" },
-  log: { is: isFunction, says: "must be a function" },
+  limits: object,
+  prefix: text,
+  subjects: oneOf(layouts),
+  project: { is: text.is, says: "must be the path of a folder" },
+  watch: { is: (value) => typeof value === "boolean" || isFunction(value), says: "must be true, false, or a function" },
+  folder: { is: text.is, says: "must be the path of a folder" },
+  log: callable,
   clock: { is: (value) => has(value, "now", "alarm"), says: "must be a clock" },
-  random: { is: isFunction, says: "must be a function" },
+  random: callable,
+  environment: object,
   transport: { is: (value) => has(value, "connect"), says: "must be a transport" },
-  roles: {
-    is: (value) => Array.isArray(value) && value.every((role) => typeof role === "string"),
-    says: "must be a list of texts",
-  },
+  roles: texts,
   wire: { is: (value) => typeof value === "boolean", says: "must be true or false" },
 };
 
 function isPlace(value: unknown): boolean {
   if (value === "memory" || has(value, "append", "onCommitted")) return true;
   const keys = typeof value === "object" && value !== null ? Object.keys(value) : [];
-  return keys.length === 1 && isText((value as { directory?: unknown }).directory);
+  return keys.length === 1 && text.is((value as { directory?: unknown }).directory);
 }
 
 /** Refuses names that are none and values that cannot be, all at once. */
-export function checkOptions(options: Options, allowed = Object.keys(rules) as (keyof Options)[]): void {
-  const defects = Object.entries(options).flatMap(([name, value]): FieldError[] => {
-    const rule = allowed.includes(name as keyof Options) ? rules[name as keyof Options] : undefined;
-    if (!rule) return [{ field: clip(name), message: unknownAmong(name, allowed) }];
-    return value === undefined || rule.is(value) ? [] : [{ field: name, message: rule.says }];
-  });
-  refuseIf(defects, "these options cannot be");
-}
-
-/** Refuses names that are none of an object's. */
-export function checkNames(given: object, known: readonly string[], what: string): void {
-  const unknown = Object.keys(given).filter((name) => !known.includes(name));
-  refuseIf(
-    unknown.map((name) => ({ field: clip(name), message: unknownAmong(name, known) })),
-    `${what} cannot be understood`,
-  );
-}
-
-function unknownAmong(name: string, known: readonly string[]): string {
-  const meant = nearest(name, known);
-  return `is unknown; ${meant === undefined ? `there are ${known.join(", ")}` : `did you mean '${meant}'?`}`;
-}
-
-function refuseIf(errors: FieldError[], says: string): void {
-  if (errors.length === 0) return;
-  const listed = errors.map(({ field, message }) => `${field} ${message}`).join("; ");
-  throw new TroupeError("VALIDATION_FAILED", `${says}: ${listed}`, { errors });
-}
+export const checkOptions = (options: Options, allowed = Object.keys(rules) as (keyof Options)[]): void =>
+  checkFields(options, Object.fromEntries(allowed.map((name) => [name, rules[name]])), "these options cannot be");

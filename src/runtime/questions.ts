@@ -1,14 +1,28 @@
 // What people ask of a troupe: how an execution stands, which there are, what was said, and what one waits for.
 
+import type { Calls } from "../actors/flow-calls.ts";
 import type { Limits } from "../actors/limits.ts";
 import { journalOf, type JournalLine } from "../actors/record.ts";
 import type { Registry } from "../actors/registry.ts";
 import type { Slots } from "../actors/slots.ts";
 import type { System } from "../actors/system.ts";
 import { TroupeError } from "../protocol/errors.ts";
+import { entities, isTerminal, statuses } from "../protocol/statuses.ts";
 import type { Query, Row, Store } from "../store/store.ts";
-import { checkNames } from "./options.ts";
-import { reasonOf } from "./reason.ts";
+import {
+  anyText,
+  checkArgument,
+  checkExecId,
+  checkFields,
+  object,
+  oneOf,
+  type Rule,
+  someOf,
+  text,
+  time,
+  wholeNumber,
+} from "./arguments.ts";
+import { reasonOf, usedBy } from "./reason.ts";
 
 /** An execution as it stands. */
 export type Shown = Omit<Row, "body" | "text"> & {
@@ -18,6 +32,10 @@ export type Shown = Omit<Row, "body" | "text"> & {
   error: unknown;
   /** Why it waits or is paused, and who ended it. */
   about: unknown;
+  /** Of a workflow: the execution whose results it reuses, what its agents used up, and what it has undone. */
+  lineage?: { kind: "fork" | "retry"; from_exec_id: string; from_task: string };
+  usage?: { tokens: number; cost: number };
+  undo?: { done: number; failed: { task: string; code: string; message: string }[]; unlisted?: number };
 };
 
 /** Which executions are wanted; whatever is not given does not matter. */
@@ -29,60 +47,54 @@ const groupings: readonly Grouping[] = ["status", "id", "entity"];
 /** From which line of the journal on, and how many lines; the next page begins one after the last line of this. */
 export type HistoryPage = { fromLine?: number; limit?: number };
 
-type Means = { system: System; store: Store; limits: Limits; registry: Registry; slots: Slots };
+type Means = { system: System; store: Store; limits: Limits; registry: Registry; slots: Slots; calls: Calls };
 
-const names: readonly (keyof Query)[] = [
-  "entity",
-  "id",
-  "status",
-  "run",
-  "parent",
-  "errorCode",
-  "correlationId",
-  "text",
-  "labels",
-  "createdFrom",
-  "createdUntil",
-  "order",
-  "after",
-  "limit",
-];
+const rules: Readonly<Record<keyof Query, Rule>> = {
+  entity: oneOf(entities),
+  id: text,
+  status: someOf([...new Set(Object.values(statuses).flat())]),
+  run: text,
+  parent: text,
+  errorCode: text,
+  correlationId: text,
+  text: anyText,
+  labels: {
+    is: (value) => object.is(value) && Object.values(value as object).every(anyText.is),
+    says: "must hold texts",
+  },
+  createdFrom: time,
+  createdUntil: time,
+  order: oneOf(["newest", "oldest"]),
+  after: text,
+  limit: wholeNumber(1),
+};
 
 /** Refuses what no query has; what is given as undefined is not given. */
 export function checkedQuery(query: Search, except: readonly string[] = []): Search {
-  checkNames(
-    query,
-    names.filter((name) => !except.includes(name)),
-    "the query",
-  );
-  const { status, limit } = query;
-  if (status !== undefined && !Array.isArray(status)) {
-    throw new TroupeError("VALIDATION_FAILED", "the query cannot be understood: status must be a list");
-  }
-  checkLimit(limit);
+  const allowed = Object.entries(rules).filter(([name]) => !except.includes(name));
+  checkFields(query, Object.fromEntries(allowed), "the query cannot be understood");
   return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined));
 }
 
-function checkLimit(limit: number | undefined): void {
-  if (limit === undefined || (Number.isInteger(limit) && limit >= 1)) return;
-  throw new TroupeError("VALIDATION_FAILED", "`limit` must be a whole number, 1 or more");
-}
+const pageRules = { fromLine: wholeNumber(0), limit: wholeNumber(1) };
 
 const shown = ({ body, text: _text, ...row }: Row): Shown => {
-  const { startedAt, result, error, about } = JSON.parse(body) as Pick<
+  const { startedAt, result, error, about, lineage, usage, undo } = JSON.parse(body) as Pick<
     Shown,
-    "startedAt" | "result" | "error" | "about"
+    "startedAt" | "result" | "error" | "about" | "lineage" | "usage" | "undo"
   >;
+  const story = { ...(lineage && { lineage }), ...(usage && { usage }), ...(undo && { undo }) };
   // The first call of a direct run shares its id with the run's task.
   const [execId = ""] = row.execId.split("/");
-  return { ...row, execId, startedAt, result, error, about };
+  return { ...row, execId, startedAt, result, error, about, ...story };
 };
 
 const rowsUnlessSaid = 50;
 const recordsAtOnce = 100;
 
-export function openQuestions({ system, store, limits, registry, slots }: Means) {
+export function openQuestions({ system, store, limits, registry, slots, calls }: Means) {
   const row = (execId: string): Row => {
+    checkExecId(execId);
     const found = store.row(execId);
     if (found) return found;
     throw new TroupeError("EXECUTION_NOT_FOUND", `no execution '${execId}' is known`, { exec_id: execId });
@@ -90,24 +102,25 @@ export function openQuestions({ system, store, limits, registry, slots }: Means)
   const rowsOf = (limit: number | undefined): number => Math.min(limit ?? rowsUnlessSaid, limits.historyPage);
 
   return {
-    /** As it is on disk. */
-    get: (execId: string): Shown => shown(row(execId)),
+    /** As it is on disk; what an open workflow has used up so far is known to its run alone. */
+    get(execId: string): Shown {
+      const found = row(execId);
+      if (found.entity !== "workflow" || isTerminal(found.status)) return shown(found);
+      return { ...shown(found), ...usedBy(system.run(execId)) };
+    },
     async list(search: Search = {}): Promise<Listing> {
       const query = checkedQuery(search);
       const { rows, cursor } = await store.find({ ...query, limit: rowsOf(query.limit) });
       return { items: rows.map(shown), cursor };
     },
     async count(search: Omit<Search, "limit" | "after" | "order"> = {}, by: Grouping = "status") {
-      if (!groupings.includes(by)) {
-        throw new TroupeError("VALIDATION_FAILED", `'${by}' is none of ${groupings.join(", ")}`, { given: by });
-      }
+      checkArgument("by", by, oneOf(groupings));
       return store.count(checkedQuery(search, ["limit", "after", "order"]), by);
     },
     /** Every message of an execution and of what it called, in order. */
     async history(execId: string, page: HistoryPage = {}): Promise<JournalLine[]> {
-      checkNames(page, ["fromLine", "limit"], "the page of a history");
+      checkFields(page, pageRules, "the page of a history cannot be understood");
       const { fromLine = 0, limit } = page;
-      checkLimit(limit);
       const { run, entity } = row(execId);
       const max = rowsOf(limit ?? limits.historyPage);
       const lines: JournalLine[] = [];
@@ -125,9 +138,11 @@ export function openQuestions({ system, store, limits, registry, slots }: Means)
     /** In one line: what it waits for, since when, and what would end that. */
     why(execId: string): string {
       const { run } = row(execId);
+      // Whether it can be replayed is known once it has been.
+      const awake = system.run(run);
       const reason = system.parked().get(run);
-      if (reason !== undefined) return `the run is parked: ${reason}`;
-      return reasonOf(row(execId), system.run(run), { registry, slots, store });
+      if (reason !== undefined) return `the run is parked: ${reason}; mend that and start again, or cancel it`;
+      return reasonOf(row(execId), awake, { registry, slots, calls, store });
     },
     /** The runtimes that serve agents, here and elsewhere. */
     runtimes: () => registry.runtimes(),

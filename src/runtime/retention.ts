@@ -4,8 +4,8 @@ import type { Clock } from "../actors/clock.ts";
 import { fromUnknown } from "../protocol/errors.ts";
 import type { Store } from "../store/store.ts";
 
-/** So many runs at once: the next commit never waits long, and forgetting keeps up with any load. */
-const runsAtOnce = 1_000;
+/** So many runs at once; the store takes a part of them along in each commit. */
+const runsAtOnce = 5_000;
 const restMs = 20;
 const pauseMaxMs = 60_000;
 const pauseLeastMs = 1_000;

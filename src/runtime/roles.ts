@@ -22,7 +22,9 @@ const all: readonly Component[] = [
 ];
 /** It reads the orchestrator's log, and is there with it. */
 const stateManager = "state-manager";
-const known = [...all.map(({ role }) => role), stateManager];
+/** It begins runs, and lives with whoever has them. */
+export const scheduleRole = "schedule";
+const known = [...all.map(({ role }) => role), stateManager, scheduleRole];
 
 export function componentsOf({ roles, transport, wire }: Options): readonly Component[] {
   if (wire === true && !transport) throw invalid("wire", "needs a transport");
@@ -36,6 +38,9 @@ export function componentsOf({ roles, transport, wire }: Options): readonly Comp
   const here = all.filter(({ role }) => roles.includes(role));
   if (roles.includes(stateManager) && !here.includes(orchestrator)) {
     throw invalid("roles", `'${stateManager}' reads the log of '${orchestrator.role}', and lives with it`);
+  }
+  if (roles.includes(scheduleRole) && !here.includes(orchestrator)) {
+    throw invalid("roles", `'${scheduleRole}' begins runs, and lives with '${orchestrator.role}'`);
   }
   if (here.length === 0) throw invalid("roles", `must name at least one of ${known.join(", ")}`);
   if (here.length < all.length && !transport) {

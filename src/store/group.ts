@@ -13,6 +13,8 @@ export type Group = {
   seq: number;
   line: number;
   units: number;
+  /** How many runs end in it. */
+  ended: number;
   records: Flat;
   checkpoints: Flat;
   runs: Flat;
@@ -43,10 +45,13 @@ export function groupOf(
     for (const row of unit.rows) rows.set(row.execId, row);
     for (const key of unit.keys ?? []) keys.set(key.key, key);
   }
+  let ended = 0;
+  for (const { state } of runs.values()) if (state === "ended") ended += 1;
   return {
     seq,
     line,
     units: units.length,
+    ended,
     records,
     checkpoints: flat(checkpoints, checkpointValues),
     runs: flat(runs, runValues),

@@ -44,7 +44,9 @@ export type Told =
   | { number: number; refusal: ToldError };
 
 const retryMs = 250;
+/** So many runs are forgotten in one commit at the least, and at the most as many for each that ends in it. */
 const runsPerSlice = 64;
+const runsPerEnded = 2;
 const backupPages = 1_000;
 
 const port = parentPort ?? notAThread();
@@ -59,9 +61,11 @@ const tailMark = openTailMark(mark);
 let committed = Number(writing.prepare("select seq from meta").get()?.["seq"]);
 /** What came and is not written yet: as much of it as may goes into the next commit. */
 let waiting: Group[] = [];
+/** What is to be forgotten, a part of it in each commit: a disk that takes in keeps letting go. */
+let forgetting: { endedBefore: number; left: number; gone: number; isOver: boolean } | undefined;
 let refused = false;
 let isOpen = true;
-const asked: { number: number; answering: Answering<unknown> }[] = [];
+const asked: Asked[] = [];
 
 function notAThread(): never {
   throw new Error("this file is the main file of a worker thread");
@@ -84,7 +88,7 @@ function commitNext(): boolean {
   if (last === undefined) return false;
   try {
     tailMark.write(committed, last.seq);
-    writer.write(groups);
+    write(groups);
   } catch (error) {
     refused = true;
     tell({ trouble: partsOf(error) });
@@ -96,6 +100,20 @@ function commitNext(): boolean {
   tellCommitted(groups, last);
   return true;
 }
+
+/** Writes the groups, if there are any, and forgets some of what is to be forgotten. */
+function write(groups: readonly Group[]): void {
+  const { endedBefore, left, isOver } = forgetting ?? nothingToForget;
+  if (isOver) return void writer.write(groups);
+  const ended = groups.reduce((sum, group) => sum + group.ended, 0);
+  const max = Math.min(left, runsPerSlice + runsPerEnded * ended);
+  const gone = writer.write(groups, { endedBefore, max });
+  if (forgetting) {
+    const isLast = gone < max || gone === left;
+    forgetting = { endedBefore, left: left - gone, gone: forgetting.gone + gone, isOver: isLast };
+  }
+}
+const nothingToForget = { endedBefore: 0, left: 0, isOver: true };
 
 /** The first, and as many more as a commit may hold. */
 function nextGroups(): Group[] {
@@ -121,15 +139,18 @@ async function again(): Promise<void> {
 }
 
 function* prune(endedBefore: number, max: number): Answering<number> {
-  let done = 0;
-  while (done < max) {
-    const wanted = Math.min(max - done, runsPerSlice);
-    const gone = writer.forget(endedBefore, wanted);
-    done += gone;
-    if (gone < wanted) break;
-    yield;
+  forgetting = { endedBefore, left: max, gone: 0, isOver: max < 1 };
+  try {
+    while (!forgetting.isOver) {
+      const { gone } = forgetting;
+      yield;
+      // No commit took any of it along.
+      if (forgetting.gone === gone && !forgetting.isOver) write([]);
+    }
+    return forgetting.gone;
+  } finally {
+    forgetting = undefined;
   }
-  return done;
 }
 
 // The copy is of one moment, however long it takes and whatever is written meanwhile; a part of it is never at its
@@ -190,7 +211,7 @@ function hear(order: Order): void {
   if ("group" in order) return void waiting.push(order.group);
   const { number, question } = order;
   if (question.ask !== "backup") {
-    asked.push({ number, answering: answerTo(question) });
+    asked.push({ number, answering: answerTo(question), isPatient: question.ask === "prune" });
     return;
   }
   copyTo(question.file).then(
@@ -206,22 +227,28 @@ function hearAll(): void {
   if (!refused) commit();
 }
 
-/** One question after the other: they share a connection, and the snapshot it sees. */
+/** One question after the other: they share a connection, and the snapshot it sees. Forgetting gives way to them. */
 function answerAll(): void {
-  for (let next = asked.shift(); next !== undefined; next = asked.shift()) {
+  for (let next = nextAsked(); next !== undefined; next = nextAsked()) {
     const { number, answering } = next;
     try {
       let step = answering.next();
-      while (step.done !== true) {
+      for (; step.done !== true; step = answering.next()) {
         hearAll();
-        step = answering.next();
+        if (next.isPatient && asked.length > 0) break;
       }
-      tell({ number, answer: step.value });
+      if (step.done === true) tell({ number, answer: step.value });
+      else asked.push(next);
     } catch (error) {
       tell({ number, refusal: partsOf(error) });
     }
   }
 }
+type Asked = { number: number; answering: Answering<unknown>; isPatient: boolean };
+const nextAsked = (): Asked | undefined => {
+  const place = asked.findIndex(({ isPatient }) => !isPatient);
+  return asked.splice(Math.max(0, place), 1)[0];
+};
 
 port.on("message", (order: Order) => {
   hear(order);

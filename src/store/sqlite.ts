@@ -61,6 +61,8 @@ const unusable = (directory: string, error: unknown): TroupeError => {
 
 type Asked = { resolve: (answer: unknown) => void; reject: (error: TroupeError) => void };
 
+/** What the writer makes is short-lived and small: without a limit V8 lets it grow to tens of megabytes. */
+const resourceLimits = { maxYoungGenerationSizeMb: 12 };
 /** How many units go to the writer without waiting for the end of a turn: when it is idle, and when it is not. */
 const eagerUnits = 8;
 const busyUnits = 64;
@@ -116,9 +118,9 @@ class Sqlite implements Store {
       groupUnits: this.#groupUnits,
       pagesMax: options.pagesMax ?? null,
     };
-    this.#worker = new Worker(threadFile, { workerData });
+    this.#worker = new Worker(threadFile, { workerData, resourceLimits });
     this.#worker.on("message", (told: Told) => this.#hear(told));
-    this.#worker.on("error", (error) => this.#threadEnded(error));
+    for (const how of ["error", "exit"]) this.#worker.on(how, (why) => this.#threadEnded(`${how} ${String(why)}`));
   }
 
   opened(): Opened {
@@ -236,7 +238,7 @@ class Sqlite implements Store {
     await this.#until(() => this.#sentGroups === 0 && this.#waiting.length === 0 && this.#newNotes.size === 0);
     this.#database.close();
     if (this.#ended === null) await this.#ask({ ask: "close" });
-    await this.#worker.terminate();
+    await this.#worker.removeAllListeners("exit").terminate();
     this.#unlock();
   }
 
@@ -307,12 +309,11 @@ class Sqlite implements Store {
     this.#tellWaiters();
   }
 
-  #threadEnded(cause: unknown): void {
-    const error = fault("store_failed", `the writer of ${this.#file} has ended (${String(cause)}); start again`);
-    this.#ended = error;
-    for (const asked of this.#asked.values()) asked.reject(error);
+  #threadEnded(cause: string): void {
+    this.#ended ??= fault("store_failed", `the writer of ${this.#file} has ended (${cause}); start again`);
+    for (const asked of this.#asked.values()) asked.reject(this.#ended);
     this.#asked.clear();
-    this.#say(error);
+    this.#say(this.#ended);
   }
 
   #ask<T>(question: Question): Promise<T> {

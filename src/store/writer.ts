@@ -16,11 +16,12 @@ import {
 } from "./schema.ts";
 import type { Row } from "./store.ts";
 
+/** The next so many runs that ended before a time, to be forgotten with all that is of them. */
+export type Forgetting = { endedBefore: number; max: number };
+
 export type Writer = {
-  /** In one transaction. */
-  write(groups: readonly Group[]): void;
-  /** The next so many runs that ended before a time, and all that is of them; gives how many. */
-  forget(endedBefore: number, max: number): number;
+  /** In one transaction; gives how many runs were forgotten in it. */
+  write(groups: readonly Group[], forgetting?: Forgetting): number;
   /** Between these nothing else is written. */
   beginRows(): void;
   addRows(rows: readonly Row[]): void;
@@ -76,11 +77,12 @@ export function openWriter(database: DatabaseSync, blobBytes: number): Writer {
     if (group.records.length > 0) statement.meta.run(group.seq, group.line, group.seq);
   };
 
-  const forget = (endedBefore: number, max: number): number => {
+  const forget = ({ endedBefore, max }: Forgetting): number => {
     const runs = statement.ended.all(endedBefore, max).map((found) => String(found["run"]));
-    for (const run of runs) {
-      const blobs = statement.blobsOf.all(run).map((found) => String(found["blob"]));
-      for (const gone of statement.goneWithRun) gone.run(run);
+    if (runs.length > 0) {
+      const list = JSON.stringify(runs);
+      const blobs = statement.blobsOf.all(list).map((found) => String(found["blob"]));
+      for (const gone of statement.goneWithRuns) gone.run(list);
       for (const blob of blobs) statement.goneBlob.run(blob, blob);
     }
     statement.goneKeys.run(endedBefore);
@@ -89,11 +91,11 @@ export function openWriter(database: DatabaseSync, blobBytes: number): Writer {
   };
 
   return {
-    write: (groups) =>
+    write: (groups, forgetting) =>
       within(() => {
         for (const group of groups) write(group);
+        return forgetting === undefined ? 0 : forget(forgetting);
       }),
-    forget: (endedBefore, max) => within(() => forget(endedBefore, max)),
     beginRows: () => database.exec("begin immediate; delete from rows"),
     addRows: (rows) => {
       for (const row of rows) statement.row.run(...rowValues(row));
@@ -120,8 +122,12 @@ function statementsOf(database: DatabaseSync) {
     note: prepare(upsertNote),
     meta: prepare("update meta set seq = ?, line = ?, kept = ?"),
     ended: prepare("select run from runs where state = 'ended' and at < ? order by at, run limit ?"),
-    blobsOf: prepare("select distinct blob from log where run = ? and blob is not null"),
-    goneWithRun: ["log", "checkpoints", "runs", "rows"].map((table) => prepare(`delete from ${table} where run = ?`)),
+    blobsOf: prepare(
+      "select distinct blob from log where run in (select value from json_each(?)) and blob is not null",
+    ),
+    goneWithRuns: ["log", "checkpoints", "runs", "rows"].map((table) =>
+      prepare(`delete from ${table} where run in (select value from json_each(?))`),
+    ),
     goneBlob: prepare("delete from blobs where sha256 = ? and not exists (select 1 from log where blob = ?)"),
     goneKeys: prepare("delete from keys where expires_at < ?"),
     kept: prepare("update meta set kept = coalesce((select max(seq) from log), 0)"),

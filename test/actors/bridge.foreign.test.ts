@@ -3,6 +3,7 @@
 // Method: it is played on the transport in memory with JSON written by hand; the troupe is the real one.
 
 import { describe, expect, it } from "vitest";
+import type { AgentDefinition } from "../../src/agents/agent.ts";
 import { openMemory } from "../../src/store/memory.ts";
 import {
   acknowledge,
@@ -24,9 +25,9 @@ const consult = {
   tasks: [{ id: "ask", type: "agent" as const, agent: "oracle", with: { q: "${{ input.q }}" }, timeout: "20s" }],
 };
 
-async function played(act: (order: Body, foreign: Foreign, reply: string) => void) {
+async function played(act: (order: Body, foreign: Foreign, reply: string) => void, oracle?: AgentDefinition) {
   const set = stage();
-  const troupe = await set.open({ workflows: [consult] });
+  const troupe = await set.open({ workflows: [consult], ...(oracle && { agents: [oracle] }) });
   const foreign = foreignRuntime(set, act);
   await rest();
   return { ...set, troupe, foreign };
@@ -61,6 +62,41 @@ describe("a runtime of another language", () => {
         "event:AgentExecutionResult applied",
       ]),
     );
+  });
+
+  const broken = {
+    cause_code: "OUTPUT_INVALID",
+    errors: [{ field: "n", message: "must be number" }],
+  };
+  it.each([
+    ["fits, its defaults filled in", { n: 1 }, { status: "SUCCESS", output: { n: 1, unit: "m" } }],
+    [
+      "breaks it",
+      { n: "x" },
+      { status: "FAILED", error: { details: { cause_code: "AGENT_ERROR", cause: { details: broken } } } },
+    ],
+  ])("whose answer is held against the `output` that its definition says here: one that %s", async (_, said, end) => {
+    const output = { type: "object", properties: { n: { type: "number" }, unit: { type: "string", default: "m" } } };
+    const { troupe, until } = await played(
+      (order, self, reply) => {
+        acknowledge(order, self, reply);
+        started(order, self);
+        answer(order, self, said);
+      },
+      { id: "oracle", kind: "remote", output },
+    );
+    expect(await until(troupe.run("consult", { q: "why" }))).toMatchObject(end);
+  });
+
+  it("may answer what is no object, where its definition says so", async () => {
+    const { troupe, until } = await played(
+      (order, self, reply) => {
+        acknowledge(order, self, reply);
+        answer(order, self, { value: "yes" });
+      },
+      { id: "oracle", kind: "remote", output: { type: "string" } },
+    );
+    expect(await until(troupe.run("consult", { q: "why" }))).toMatchObject({ output: { value: "yes" } });
   });
 
   it("that names no parents in what it says is understood all the same", async () => {

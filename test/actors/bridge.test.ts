@@ -148,6 +148,27 @@ describe("a run over several processes", () => {
     expect((await first.list({ run: execId, entity: "agent" })).items[0]?.status).toBe("CANCELED");
   });
 
+  it("tells a task of the steps of its agent elsewhere: it lives, and the next attempt knows how far", async () => {
+    const set = stage();
+    const retry = { max_attempts: 2, backoff: { initial: "1s" } };
+    const task = { id: "a", type: "agent", agent: "reader", heartbeat: "3s", timeout: "1h", retry } as const;
+    const first = await set.open({ workflows: [{ id: "w", tasks: [task] }], roles: orchestration });
+    const told: unknown[] = [];
+    const reader: NonNullable<Options["agents"]>[number] = {
+      id: "reader",
+      handler: (_input, { attempt, lastStep, step }) =>
+        new Promise((resolve, reject) => {
+          told.push(lastStep);
+          const from = set.clock.now();
+          for (const page of [2, 4]) set.clock.alarm(from + page * 1_000, () => step({ page }));
+          set.clock.alarm(from + 5_000, () => (attempt === 1 ? reject(new Error("again")) : resolve({ attempt })));
+        }),
+    };
+    await set.open({ roles: execution, agents: [reader], tools });
+    expect(await set.until(first.run("w", {}))).toMatchObject({ status: "SUCCESS", output: { attempt: 2 } });
+    expect(told).toEqual([undefined, { page: 4 }]);
+  });
+
   it("loses an agent whose process dies, once the lease of its runtime is over", async () => {
     const set = stage();
     const first = await set.open({ workflows, roles: orchestration });

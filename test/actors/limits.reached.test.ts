@@ -4,7 +4,7 @@
 
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import type { TaskSpec } from "../../src/actors/definition.ts";
+import type { TaskSpec, WorkflowSpec } from "../../src/language/spec.ts";
 import type { Limits } from "../../src/actors/limits.ts";
 import { limits as table } from "../../src/actors/limits.ts";
 import { type Bed, heldAgent, openBed, refusal, second, settled } from "../runtime/bed.ts";
@@ -24,7 +24,8 @@ async function bedWith(limits: Partial<Limits>) {
       { id: "w", tasks: [work] },
       { id: "sleeper", tasks: [wait] },
       { id: "t", tasks: [{ id: "a", type: "tool", tool: "slow_tool" }] },
-      { id: "deep", tasks: [{ id: "a", type: "workflow", workflow: "deep" }] },
+      { id: "deep", tasks: [{ id: "a", type: "workflow", workflow: "deeper" }] },
+      { id: "deeper", tasks: [{ id: "a", type: "workflow", workflow: "deep" }] },
       { id: "quick", tasks: [{ id: "a", type: "agent", agent: "echo", with: { x: "${{ input.x }}" } }] },
     ],
   });
@@ -47,6 +48,24 @@ test("concurrency: a child workflow needs no slot of its own, or its parent woul
     workflows: [{ id: "p", tasks: [{ id: "a", type: "workflow", workflow: "quick", with: { x: 1 } }] }],
   });
   expect(await t.run("p")).toMatchObject({ status: "SUCCESS" });
+});
+
+test("queueMax: one more than may wait in line is refused with RATE_LIMITED, and a child is not", async () => {
+  const { t, held } = await bedWith({ concurrency: 1, queueMax: 2 });
+  const parent = { id: "p", tasks: [{ id: "a", type: "workflow", workflow: "w" }] } as const;
+  await t.define({ workflows: [parent as never] });
+  const runs = ["p", "w", "w"].map((id) => t.start(id));
+  expect(await refusal(() => t.start("w"))).toMatchObject({
+    code: "RATE_LIMITED",
+    details: { limit: "queueMax", max: 2 },
+  });
+  await settled();
+  expect(held.runs).toHaveLength(1);
+  held.runs[0]?.end({ n: 1 });
+  await settled();
+  expect(runs.map(({ execId }) => t.get(execId).status)).toEqual(["SUCCESS", "RUNNING", "PENDING"]);
+  t.start("w");
+  expect((await refusal(() => t.start("w"))).code).toBe("RATE_LIMITED");
 });
 
 test("mailbox: one more is refused with RATE_LIMITED while so many wait for the disk", async () => {
@@ -127,9 +146,42 @@ test("depthMax: workflows that call each other deeper fail with VALIDATION_FAILE
   const end = bed.t.run("deep");
   await bed.pass(second);
   expect(await end).toMatchObject({ status: "FAILED" });
-  const { items } = await bed.t.list({ id: "deep", order: "oldest" });
+  const { items } = await bed.t.list({ entity: "workflow", order: "oldest" });
   expect(items).toHaveLength(4);
   expect(items.at(-1)).toMatchObject({ status: "FAILED", error: { code: "VALIDATION_FAILED" } });
+});
+
+const eachOf = (max_concurrency: number): WorkflowSpec => ({
+  id: "each",
+  tasks: [
+    {
+      id: "each",
+      type: "each",
+      items: "${{ input }}",
+      max_concurrency,
+      do: [{ id: "nap", type: "wait", wait: { duration: "1s" } }],
+    },
+  ],
+});
+
+test("itemsMax: an each of more fails with VALIDATION_FAILED", async () => {
+  const bed = await openBed({ workflows: [eachOf(1)], limits: { itemsMax: 2 } });
+  const ends = [bed.t.run("each", [1, 2]), bed.t.run("each", [1, 2, 3])];
+  await bed.pass(10 * second);
+  expect(await ends[0]).toMatchObject({ status: "SUCCESS" });
+  const cause = { code: "VALIDATION_FAILED", details: { limit: "itemsMax", max: 2, items: 3 } };
+  expect(await ends[1]).toMatchObject({ status: "FAILED", error: { details: { cause } } });
+});
+
+test("widthMax: no more items are under way, whatever their each allows", async () => {
+  const bed = await openBed({ workflows: [eachOf(50)], limits: { widthMax: 3 } });
+  const { execId, result } = bed.t.start("each", Array(7).fill(0));
+  const waiting = async (): Promise<number> =>
+    (await bed.t.list({ run: execId, id: "nap", status: ["WAITING"] })).items.length;
+  await bed.pass(100);
+  expect(await waiting()).toBe(3);
+  await bed.pass(10 * second);
+  expect(await result()).toMatchObject({ status: "SUCCESS", output: { counts: { ok: 7 } } });
 });
 
 test("labelsMax: a start with more is refused with VALIDATION_FAILED", async () => {

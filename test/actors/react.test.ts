@@ -13,12 +13,14 @@ import { type Ears, earsOf, type Input, react, type Reaction } from "../../src/a
 import { saidOf } from "../../src/actors/record.ts";
 import { newRegistry } from "../../src/actors/registry.ts";
 import { freezeRun, newRun, type Run } from "../../src/actors/run.ts";
+import { newCalls } from "../../src/actors/flow-calls.ts";
 import { newSlots } from "../../src/actors/slots.ts";
 import { openWorld, type World } from "../../src/actors/world.ts";
 import { minter } from "../../src/protocol/ids.ts";
 import { subjectCodec } from "../../src/protocol/subjects.ts";
 import { randomFrom } from "../../src/testing/random.ts";
 import { virtualClock } from "../../src/testing/virtual-clock.ts";
+import { settled } from "../kit/passing.ts";
 
 const at = 1_790_000_000_000;
 const components = componentsOf({});
@@ -61,6 +63,7 @@ async function open(limits = {}) {
   const handlers = newHandlers({
     clock,
     payloadBytes: 1_000_000,
+    environment: {},
     agents: definitions.agents,
     tools: definitions.tools,
     handlerOf: definitions.handlerOf,
@@ -71,7 +74,10 @@ async function open(limits = {}) {
     id: () => ids.next(at),
     log: () => silent,
   });
-  const slots = newSlots({ max: 1, grant: () => undefined });
+  const memory = { key: () => undefined, append: () => undefined };
+  const slots = newSlots({ max: 1, clock, memory, grant: () => undefined, displace: () => undefined });
+  const calls = newCalls({ clock, memory, definitions, tell: () => undefined, again: () => undefined });
+  calls.open();
   const registry = newRegistry({ clock, stamp, tell: () => undefined, say: () => undefined });
   const capabilities = {
     agents: ["clerk"],
@@ -85,7 +91,17 @@ async function open(limits = {}) {
     payload: { status: "REGISTERED", result: null, context: { heartbeat_ms: 5_000, lease_ms: 15_000 } },
   });
   const here = new Set(components.map(({ code }) => code));
-  const parts = { definitions, limits: withLimits(limits), registry, slots, handlers, runtime, here, depthOf: () => 1 };
+  const parts = {
+    definitions,
+    limits: withLimits(limits),
+    registry,
+    slots,
+    calls,
+    handlers,
+    runtime,
+    here,
+    depthOf: () => 1,
+  };
   const world = openWorld(parts, subjectCodec({ prefix: "t", layout: "flow" }));
   return { world, run, stamp, begun, sent };
 }
@@ -211,7 +227,7 @@ describe("a reaction", () => {
     expect(effects.length).toBe(2);
     for (const effect of effects) effect();
     expect(begun).toHaveLength(2);
-    await new Promise((resolve) => setImmediate(resolve));
+    await settled();
     expect(sent).toHaveLength(2);
   });
 

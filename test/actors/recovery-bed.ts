@@ -8,7 +8,7 @@
 import type { AgentDefinition } from "../../src/agents/agent.ts";
 import type { Limits } from "../../src/actors/limits.ts";
 import { journalOf, type JournalLine } from "../../src/actors/record.ts";
-import type { WorkflowSpec } from "../../src/actors/definition.ts";
+import type { WorkflowSpec } from "../../src/language/spec.ts";
 import { isTerminal } from "../../src/protocol/statuses.ts";
 import { type Troupe, troupe } from "../../src/runtime/troupe.ts";
 import { type Disk, makeDisk, type MemoryStore, openMemory } from "../../src/store/memory.ts";
@@ -16,6 +16,7 @@ import type { Row, Store } from "../../src/store/store.ts";
 import { randomFrom } from "../../src/testing/random.ts";
 import { virtualClock, type VirtualClock } from "../../src/testing/virtual-clock.ts";
 import type { ToolDefinition } from "../../src/tools/tool.ts";
+import { settled } from "../kit/passing.ts";
 
 const beganAt = 1_790_000_000_000;
 const dayMs = 86_400_000;
@@ -96,7 +97,7 @@ export function makeBed({ seed = 1, limits = {}, workflows = company, disk = mak
 }
 
 /** A store whose process dies at an append. */
-function mortal(inner: MemoryStore, death: Death | undefined) {
+export function mortal(inner: MemoryStore, death: Death | undefined) {
   let appended = 0;
   let dead = false;
   const append: Store["append"] = (unit) => {
@@ -125,6 +126,7 @@ const never = (): Promise<never> => new Promise(() => undefined);
 
 const agents: { id: string; handler: AgentDefinition["handler"] }[] = [
   { id: "clerk", handler: (input) => ({ answer: input }) },
+  { id: "billed", handler: () => ({ usage: { tokens: 3, cost: 0.1 } }) },
   { id: "scout", handler: async (_input, { tool }) => ({ found: await tool("look", { where: "there" }) }) },
   {
     id: "sleeper",
@@ -192,6 +194,45 @@ export const company: readonly WorkflowSpec[] = [
     ],
   },
   {
+    id: "items",
+    tasks: [
+      {
+        id: "each",
+        type: "each",
+        items: ({ input }) => [1, Object(input).q, 3],
+        max_concurrency: 2,
+        strategy: "best_effort",
+        do: [
+          { id: "try", type: "tool", tool: "third-time", retry, next: "inner" },
+          {
+            id: "inner",
+            type: "each",
+            items: "${{ [item, index] }}",
+            do: [
+              { id: "no", type: "agent", agent: "cynic", on_error: "look" },
+              { id: "look", type: "tool", tool: "look", with: { item: "${{ item }}", of: "${{ error.task }}" } },
+            ],
+            next: "alarm",
+          },
+          { id: "alarm", type: "wait", wait: { until: "${{ 1790000600000 + index * 1000 }}" } },
+        ],
+      },
+    ],
+  },
+  {
+    id: "matched",
+    tasks: [
+      {
+        id: "wait",
+        type: "wait",
+        wait: { signal: "go", match: "${{ signal.payload.by == 'hand' }}" },
+        timeout: "2h",
+        next: "letter",
+      },
+      { id: "letter", type: "workflow", workflow: "agent", detached: true, with: { q: 5 } },
+    ],
+  },
+  {
     id: "parent",
     tasks: [
       { id: "child", type: "workflow", workflow: "agent", with: { q: 2 }, next: "after" },
@@ -222,7 +263,7 @@ export const company: readonly WorkflowSpec[] = [
 export async function settle({ troupe: it }: Life): Promise<void> {
   for (let last = -1; last !== it.stats().seq;) {
     last = it.stats().seq;
-    await new Promise((resolve) => setImmediate(resolve));
+    await settled();
   }
 }
 
@@ -256,7 +297,7 @@ function poke(
       act().catch(() => undefined);
     };
     if (status === "PAUSED") ask(() => it.resume(execId));
-    if (id === "signaled" && isWaiting) ask(() => it.signal(execId, "go", { by: "hand" }));
+    if (["signaled", "matched"].includes(id) && isWaiting) ask(() => it.signal(execId, "go", { by: "hand" }));
     if (id === "canceled" && isAtWork) ask(() => it.cancel(execId));
   }
   return nudged.size > before;

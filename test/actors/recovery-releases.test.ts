@@ -7,7 +7,7 @@ import { copyFileSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import type { WorkflowSpec } from "../../src/actors/definition.ts";
+import type { WorkflowSpec } from "../../src/language/spec.ts";
 import { rebuildViews } from "../../src/actors/views.ts";
 import { troupe } from "../../src/runtime/troupe.ts";
 import { openSqlite } from "../../src/store/sqlite.ts";

@@ -6,6 +6,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { freezeRun } from "../../src/actors/run.ts";
+import type { Disk } from "../../src/store/memory.ts";
 import type { LogRecord, Store } from "../../src/store/store.ts";
 import { type Bed, company, type Life, makeBed, play, settle } from "./recovery-bed.ts";
 
@@ -140,8 +141,6 @@ describe("a log that was changed", () => {
     const whole = bed.disk.runs.get(execId)?.records ?? [];
     spoil(bed, execId, (record) => ({ ...record, body: "{}" }));
     const life = await bed.open();
-    expect(life.troupe.why(execId)).not.toMatch(/parked/);
-    await settle(life);
     expect(life.troupe.why(execId)).toMatch(/^the run is parked: a record of version undefined cannot be read/);
     await life.troupe.stop({ graceMs: 0 });
 
@@ -169,11 +168,16 @@ describe("a log that was changed", () => {
   });
 });
 
-describe("a definition that is not there any more", () => {
+describe("a definition that is not there any more, and was not kept", () => {
+  /** As a release left it that did not keep definitions. */
+  const lose = ({ notes }: Disk): void => {
+    for (const name of notes.keys()) if (name.startsWith("definition")) notes.delete(name);
+  };
   const without = (id: string) => company.filter((one) => one.id !== id);
 
   test("parks the run with a reason, and lets it go on once it is there again", async () => {
     const { bed, execId } = await waiting();
+    lose(bed.disk);
     const other = makeBed({ seed: 2, disk: bed.disk, workflows: without("signaled") });
     const life = await other.open();
     life.troupe.why(execId);
@@ -195,6 +199,7 @@ describe("a definition that is not there any more", () => {
     const { execId } = life.troupe.start("signaled");
     await life.troupe.stop({ graceMs: 0 });
     expect(bed.disk.runs.get(execId)?.checkpoint).not.toBeNull();
+    lose(bed.disk);
     const other = await makeBed({ seed: 2, disk: bed.disk, workflows: without("signaled") }).open();
     other.troupe.why(execId);
     expect(other.troupe.why(execId)).toMatch(/^the run is parked: workflow 'signaled' is not defined as it was/);
@@ -202,6 +207,7 @@ describe("a definition that is not there any more", () => {
 
   test("also when it is there in another form", async () => {
     const { bed, execId } = await waiting();
+    lose(bed.disk);
     const changed = company.map((one) => (one.id === "signaled" ? { ...one, timeout: "3d" } : one));
     const life = await makeBed({ seed: 2, disk: bed.disk, workflows: changed }).open();
     life.troupe.why(execId);
@@ -210,6 +216,7 @@ describe("a definition that is not there any more", () => {
 
   test("but not when only its description is another", async () => {
     const { bed, execId } = await waiting();
+    lose(bed.disk);
     const described = company.map((one) => (one.id === "signaled" ? { ...one, description: "said better" } : one));
     const life = await makeBed({ seed: 2, disk: bed.disk, workflows: described }).open();
     expect(life.troupe.why(execId)).toMatch(/waits for signal 'go'/);

@@ -2,6 +2,7 @@
 // Method: a troupe with room for one run in memory, in virtual time, on a store that is told when to commit.
 
 import { describe, expect, it } from "vitest";
+import type { AgentContext } from "../../src/agents/agent.ts";
 import { troupe } from "../../src/runtime/troupe.ts";
 import { makeDisk, openMemory } from "../../src/store/memory.ts";
 import { virtualClock } from "../../src/testing/virtual-clock.ts";
@@ -115,5 +116,40 @@ describe("runs in memory", () => {
     const after = await troupe({ ...options, store: openMemory({ disk }), random: randomFrom(2) });
     await turns();
     expect(after.runtimes()).toMatchObject([{ held: 1 }]);
+  });
+
+  it("B3: a handler that was at work has its place again before others that begin anew ask for one", async () => {
+    const clock = virtualClock(Date.UTC(2026, 0, 1));
+    const disk = makeDisk();
+    let life = 1;
+    const said: string[] = [];
+    const held = { id: "held", handler: () => new Promise(() => said.push(`the tool is at work in life ${life}`)) };
+    const asks = {
+      id: "asks",
+      handler: (_input: unknown, { tool }: Pick<AgentContext, "tool">) =>
+        life === 1
+          ? new Promise(() => undefined)
+          : tool("held", {}).catch((error: unknown) => void said.push(String((error as Error).message))),
+    };
+    const workflows = [
+      // The agent comes back first, for it is due first.
+      { id: "agent", tasks: [{ id: "a", type: "agent" as const, agent: "asks", timeout: "1h" }] },
+      { id: "tool", tasks: [{ id: "t", type: "tool" as const, tool: "held", timeout: "9h" }] },
+    ];
+    const options = { clock, workflows, agents: [asks], tools: [held], limits: { tools: 1 } };
+    const first = openMemory({ disk });
+    const before = await troupe({ ...options, store: first, random: randomFrom(1) });
+    before.start("agent");
+    before.start("tool");
+    await turns();
+    first.crash();
+    life = 2;
+    await troupe({ ...options, store: openMemory({ disk }), random: randomFrom(2) });
+    await turns();
+    expect(said.toSorted()).toEqual([
+      "1 tools are at work, and no more may be",
+      "the tool is at work in life 1",
+      "the tool is at work in life 2",
+    ]);
   });
 });

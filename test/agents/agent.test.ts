@@ -11,8 +11,11 @@ const context = (said: unknown[]): AgentContext => ({
   idempotencyKey: "key",
   deadline: null,
   execId: "exec",
+  env: {},
   correlationId: "correlation",
   thinking: (text) => void said.push({ thinking: text }),
+  think: (text) => void said.push({ thinking: text }),
+  usage: (spent) => void said.push({ usage: spent }),
   token: (text) => void said.push({ token: text }),
   step: (data) => void said.push({ step: data }),
   tool: async (id, input) => ({ id, input }),
@@ -53,5 +56,7 @@ test("a definition has a handler or a module, and not both", () => {
 
 test("an agent is told all that a tool is told, and a tool does not think, stream or call tools", () => {
   expectTypeOf<AgentContext>().toExtend<ToolContext>();
-  expectTypeOf<Exclude<keyof AgentContext, keyof ToolContext>>().toEqualTypeOf<"thinking" | "token" | "tool">();
+  expectTypeOf<Exclude<keyof AgentContext, keyof ToolContext>>().toEqualTypeOf<
+    "action" | "thinking" | "think" | "token" | "tool" | "usage"
+  >();
 });

@@ -1,6 +1,6 @@
 // A scene: what is defined and what is done so that a golden flow is said, and the words that scenes are made of.
 
-import type { TaskSpec, WorkflowSpec } from "../../src/actors/definition.ts";
+import type { TaskSpec, WorkflowSpec } from "../../src/language/spec.ts";
 import type { AgentDefinition, AgentHandler } from "../../src/agents/agent.ts";
 import type { Options } from "../../src/runtime/troupe.ts";
 import type { VirtualClock } from "../../src/testing/virtual-clock.ts";

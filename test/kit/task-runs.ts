@@ -59,12 +59,13 @@ export const declined = (status: string) => ({
   },
 });
 
-export const taskEnded = (id: string, status: string, result: object | null) => ({
+export const taskEnded = (id: string, status: string, result: object | null, attempt = 1) => ({
   type: "cue:TaskEnded",
   task: { id, exec_id },
   lane: 0,
   status,
   result,
+  ...(attempt > 1 && { attempt }),
 });
 
 export const error = (code: string, message: string, details: object = {}) => ({ error: { code, message, details } });

@@ -1,6 +1,6 @@
 // What a workflow execution is expected to say, word for word, and runs of it that have come somewhere.
 
-import type { WorkflowContext } from "../../src/machines/workflow-actions.ts";
+import type { WorkflowContext } from "../../src/machines/workflow-memory.ts";
 import type { workflowExecution } from "../../src/machines/workflow-execution.ts";
 import { idAfter } from "../../src/protocol/ids.ts";
 import { idOf, type Part, stampAt } from "../../src/testing/part.ts";

@@ -46,7 +46,13 @@ const inputOf = (run: Run<Handler>) => {
   return input;
 };
 const isAgent = (run: Run<Handler>): boolean => inputOf(run).order.type === "command:AgentRuntimeExecute";
-const hasProblem = (run: Run<Handler>): boolean => inputOf(run).problem !== undefined;
+const waits = (run: Run<Handler>): boolean => inputOf(run).waits === true;
+const isRoom = ({ event }: Moment): boolean => event.type === "cue:RoomGranted";
+/** When it began, or was told that it cannot. */
+const entryOf = (run: Run<Handler>): Moment | undefined =>
+  waits(run) ? run.moments.find((moment) => isRoom(moment) && moment.from === "queued") : run.moments[0];
+const hasProblem = (run: Run<Handler>): boolean =>
+  inputOf(run).problem !== undefined || (waits(run) && Object.hasOwn(entryOf(run)?.event ?? {}, "problem"));
 const isDone = (run: Run<Handler>): boolean => snapshotOf(run).status === "done";
 
 /** Whether a word is about this run; one that comes after its end is about nothing. */
@@ -58,7 +64,13 @@ function isMine(run: Run<Handler>, { event, heard }: Moment): boolean {
 const mine = (run: Run<Handler>, types: readonly string[]): Moment[] =>
   run.moments.filter((moment) => types.includes(moment.event.type) && isMine(run, moment));
 const contextOf = (moment: Moment) => (moment.event as Heard).payload?.context;
+const isDeadline = ({ event, heard }: Moment): boolean =>
+  heard === "taken" && event.type.startsWith("xstate.after.deadline.");
+/** What first told the handler to stop. */
+const stopOf = (run: Run<Handler>): Moment | undefined =>
+  run.moments.find((moment) => isDeadline(moment) || (cancels.includes(moment.event.type) && isMine(run, moment)));
 const isGivenUp = (run: Run<Handler>): boolean =>
+  run.moments.some(isDeadline) ||
   mine(run, cancels).some((moment) => ["timed_out", "caller_lost"].includes(contextOf(moment)?.cause ?? ""));
 
 const of =
@@ -103,7 +115,8 @@ const invariants: Invariants<Handler> = {
   "B4: the handler is begun once, right after Started, and not at all if there is a problem": (run) => {
     const begins = saidBy(run).filter(({ type }) => type === "cue:Perform" || type.endsWith("ExecutionStarted"));
     const started = isAgent(run) ? "event:AgentExecutionStarted" : "event:ToolExecutionStarted";
-    const wanted = hasProblem(run) ? [] : [started, "cue:Perform"];
+    const entry = entryOf(run);
+    const wanted = hasProblem(run) || !entry ? [] : [started, "cue:Perform"];
     must(
       isDeepStrictEqual(
         begins.map(({ type }) => type),
@@ -111,19 +124,21 @@ const invariants: Invariants<Handler> = {
       ),
       "not begun once and announced before",
     );
-    must(hasProblem(run) || isDeepStrictEqual(run.moments[0]?.said.slice(-2), begins), "begun later");
-    must(hasProblem(run) === (run.moments[0]?.to === "refused" || run.moments[0]?.to === "unfit"), "not over at once");
+    must(wanted.length === 0 || isDeepStrictEqual(entry?.said.slice(-2), begins), "begun later");
+    must(hasProblem(run) === (entry?.to === "refused" || entry?.to === "unfit"), "not over at once");
   },
-  "B5: it is told to stop once, by the first cancel, and never without one": (run) => {
-    const [first] = mine(run, cancels);
+  "B5: it is told to stop once, by the first cancel or its deadline, and never without one": (run) => {
+    const first = stopOf(run);
     const aborts = saidBy(run).filter(of("cue:Abort"));
+    if (first?.from === "queued") return must(aborts.length === 0, "told to stop, and never began");
     must(aborts.length === (first ? 1 : 0), `${aborts.length} aborts`);
     must(!first || first.said.includes(aborts[0] as Word), "told later");
+    if (first && isDeadline(first)) return must(aborts[0]?.["cause"] === "caller_lost", "told why otherwise");
     const { cause, reason } = (first && contextOf(first)) ?? {};
     must(!first || isDeepStrictEqual([aborts[0]?.["cause"], aborts[0]?.["reason"]], [cause, reason]), "told otherwise");
   },
   "B6: each cancel of an agent is acknowledged once, at once, and that of a tool never": (run) => {
-    const [first] = mine(run, cancels);
+    const first = stopOf(run);
     for (const moment of run.moments.filter(({ event }) => cancels.includes(event.type))) {
       const answers = acksIn(moment.said);
       const wanted = isAgent(run) && isMine(run, moment) ? 1 : 0;
@@ -136,8 +151,12 @@ const invariants: Invariants<Handler> = {
     }
   },
   "B7: a canceled run ends when its handler does, or after 4 s, and its answer tells which": (run) => {
-    const [first] = mine(run, cancels);
-    const settled = mine(run, settles);
+    const first = stopOf(run);
+    const settled = mine(run, settles).filter(({ from }) => from !== "queued");
+    if (first?.from === "queued") {
+      must(isDone(run) && lastOf(run) === first && snapshotOf(run).context.confirmed, "nothing ran, and it went on");
+      return;
+    }
     must(settled.length === 0 || isDone(run), "the handler has settled, and the run goes on");
     must(hasProblem(run) || first !== undefined || settled.length > 0 || !isDone(run), "it ended by itself");
     if (!first) return;
@@ -159,21 +178,52 @@ const invariants: Invariants<Handler> = {
     must(thoughts.length === (isWanted ? 1 : 0), `${thoughts.length} thoughts`);
     must(!isWanted || settled?.said[0] === thoughts[0], "it thought after its answer");
   },
+  "B10: who waits for room asks for it once, first, and begins when it is told that there is some": (run) => {
+    const asked = saidBy(run).filter(of("cue:RoomWanted"));
+    must(asked.length === (waits(run) ? 1 : 0), `${asked.length} times`);
+    must(!waits(run) || isDeepStrictEqual(run.moments[0]?.said, asked), "not first");
+    const told = run.moments.find(isRoom);
+    must(!waits(run) || told?.heard !== "taken" || told === entryOf(run), "begun when it was not told");
+  },
   "B9: words about another execution change nothing": (run) => {
     for (const moment of run.moments) {
       const isTimed = moment.event.type === "start" || moment.event.type.startsWith("xstate.");
-      must(isTimed || isMine(run, moment) || moment.heard !== "taken", `${moment.hears} was taken`);
+      must(isTimed || isRoom(moment) || isMine(run, moment) || moment.heard !== "taken", `${moment.hears} was taken`);
     }
   },
 };
 
 searches(part, invariants);
 
+test("B11: a run for a caller elsewhere is given up 10 s after its timeout, and one from here never", () => {
+  const dueOf = (input: string): (number | undefined)[] => {
+    const run = begin(part, input);
+    return run.life.timers.map(({ dueAt }) => dueAt - (run.moments[0]?.at ?? 0));
+  };
+  expect(dueOf("tool, ordered from elsewhere")).toEqual([40_000]);
+  expect(dueOf("agent, ordered from elsewhere")).toEqual([40_000]);
+  expect(dueOf("tool without a timeout, ordered from elsewhere")).toEqual([]);
+  expect(dueOf("tool")).toEqual([]);
+  expect(dueOf("agent")).toEqual([]);
+});
+
 const broken = (damage: (config: Broken) => void) => variant(handlerRun, damage);
 const cancelKeys = ["command:AgentRuntimeCancel", "command:ToolCancel"];
 const other = { guard: "isOther", description: "not mine" };
 
 finds(part, invariants, {
+  "runs a tool before there is room": broken((config) => {
+    config.states["ordered"].always.splice(2, 1);
+  }),
+  "asks for room again when its order comes again": broken((config) => {
+    config.states["queued"].on["command:ToolExecute"] = { actions: "wantRoom" };
+  }),
+  "runs a tool that has no place in line": broken((config) => {
+    config.states["queued"].on["cue:RoomGranted"].shift();
+  }),
+  "waits for a handler that never began": broken((config) => {
+    for (const key of cancelKeys) config.states["queued"].on[key][1].target = "canceling";
+  }),
   "starts before it acknowledges": broken((config) => {
     config.states["running"].entry = ["sayStarted", "acknowledge", "perform"];
   }),
@@ -241,6 +291,12 @@ finds(part, invariants, {
   }),
   "does not say that the handler has stopped": broken((config) => {
     for (const key of settles) for (const way of config.states["canceling"].on[key]) delete way.actions;
+  }),
+  "is not told to stop when its time is over": broken((config) => {
+    config.states["running"].after = { deadline: { target: "dismissed", actions: "noteLost" } };
+  }),
+  "answers a caller that must have given it up": broken((config) => {
+    config.states["running"].after = { deadline: "canceling" };
   }),
   "thinks after its answer": broken((config) => {
     config.states["succeeded"].entry = ["answerOutput", "sayThinking"];

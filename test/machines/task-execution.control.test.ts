@@ -3,7 +3,18 @@
 
 import { describe, expect, test } from "vitest";
 import { elapse, hear, say } from "../kit/chart-model.ts";
-import { begun, completed, declined, dueIn, error, exec_id, failed, started, taskEnded } from "../kit/task-runs.ts";
+import {
+  begun,
+  completed,
+  contextOf,
+  declined,
+  dueIn,
+  error,
+  exec_id,
+  failed,
+  started,
+  taskEnded,
+} from "../kit/task-runs.ts";
 import { type TaskRun, taskRun, twice, typesOf } from "../kit/task-runs.ts";
 
 describe("a route", () => {
@@ -126,5 +137,23 @@ describe("a child workflow", () => {
     const { said } = elapse(run, "totalTimeout");
     expect(typesOf(said)).toEqual(["event:TaskExecutionTimedOut", "cue:TaskEnded"]);
     expect(said[0]).toMatchObject({ payload: { duration_ms: 1_000, result: { error: { code: "TASK_TIMEOUT" } } } });
+  });
+});
+
+describe("a detached child workflow", () => {
+  test("is begun, and its id is the task's output at once", () => {
+    const run = taskRun("workflow, detached");
+    const { childId } = contextOf(run);
+    expect(childId).toBeNull();
+    const said = run.moments.flatMap((moment) => moment.said) as { type: string; workflow?: { exec_id: string } }[];
+    const begun = said.find(({ type }) => type === "command:WorkflowExecute");
+    expect(begun).toMatchObject({
+      workflow: { id: "letter" },
+      payload: { context: { detached: true, trigger_type: "workflow", parent_exec_id: exec_id } },
+    });
+    expect(said.find(({ type }) => type === "event:TaskExecutionSuccess")).toMatchObject({
+      payload: { result: { output: { exec_id: begun?.workflow?.exec_id } } },
+    });
+    expect(said.map(({ type }) => type)).not.toContain("command:WorkflowCancel");
   });
 });

@@ -96,7 +96,7 @@ describe("a task that failed", () => {
     expect(say(run, "event:TaskExecutionStarted")).toMatchObject({ heard: "taken", said: [] });
     expect(statusOf(run)).toBe("RUNNING");
     expect(say(run, "event:TaskExecutionSuccess").said).toEqual([
-      taskEnded("decide", "SUCCESS", { output: { ok: true } }),
+      taskEnded("decide", "SUCCESS", { output: { ok: true } }, 2),
     ]);
   });
 
@@ -104,7 +104,7 @@ describe("a task that failed", () => {
     const run = taskRun("agent");
     fail(run, "AGENT_RUNTIME_LOST");
     expect(fail(run, "AGENT_ERROR", "REFUSED").said).toEqual([
-      taskEnded("decide", "FAILED", error("AGENT_ERROR", "broke", { cause_code: "REFUSED" })),
+      taskEnded("decide", "FAILED", error("AGENT_ERROR", "broke", { cause_code: "REFUSED" }), 2),
     ]);
   });
 
@@ -359,5 +359,33 @@ describe("the calls of a task", () => {
       hear(run, { type: "event:ToolExecutionFailed", workflow, task, tool: { id: "orders", exec_id: id }, payload });
     }
     expect(contextOf(run).endedCalls).toEqual(ended.slice(1));
+  });
+});
+
+describe("what an attempt said last of how far it is", () => {
+  const step = (run: TaskRun, value: unknown) =>
+    hear(run, {
+      type: "progress:TaskStep",
+      workflow,
+      task: { id: "task", exec_id },
+      payload: { context: { attempt: contextOf(run).attempt, seq: 1, step: value } },
+    });
+  const lastStepIn = (said: readonly object[]): unknown =>
+    (said as { payload?: { context: { last_step?: unknown } } }[])[0]?.payload?.context.last_step;
+
+  test("goes into the order of the next, and a mere sign of life does not", () => {
+    const run = taskRun("agent");
+    say(run, "event:TaskExecutionStarted");
+    step(run, { page: 1 });
+    step(run, { page: 2 });
+    step(run, "heartbeat");
+    expect(lastStepIn(say(run, "event:TaskExecutionFailed (NOT_FOUND)").said)).toEqual({ page: 2 });
+  });
+
+  test("is not there where none was said", () => {
+    const run = taskRun("agent");
+    say(run, "event:TaskExecutionStarted");
+    const { said } = say(run, "event:TaskExecutionFailed (NOT_FOUND)");
+    expect(JSON.stringify(said)).not.toContain("last_step");
   });
 });

@@ -340,7 +340,7 @@ describe("a task is canceled", () => {
     expect(say(run, "command:TaskCancel").said).toEqual([
       ack(),
       canceled(decide, "stop", 2),
-      taskEnded("decide", "CANCELED", null),
+      taskEnded("decide", "CANCELED", null, 2),
     ]);
   });
 

@@ -139,14 +139,16 @@ const invariants: Invariants<Chart> = {
     must(over <= begun, `${begun} waits were ended ${over} times`);
     let paused = false;
     let counted = 0;
+    let countsSince = 0;
     run.moments.forEach((moment, index) => {
       const { event, heard, said, at } = moment;
       const before = run.moments[index - 1];
+      if (placeIn(before) !== "waiting.counting" && placeIn(moment) === "waiting.counting") countsSince = at;
       if (placeIn(before) === "waiting.counting") counted += at - (before?.at ?? at);
       if (event.type === "cue:Paused" && heard === "taken") {
         paused = true;
         // A wait whose timer is late has nothing left when its clock is stopped, and not less than that.
-        counted = Math.min(counted, waitMs(context) ?? Infinity);
+        counted = Math.min(counted, waitMs(context, context.waitedSince) ?? Infinity);
       }
       if (event.type === "cue:Resumed" && heard === "taken") paused = false;
       must(!(paused && has(said, "event:TaskWaitingEnded")), "a wait ended while the workflow was paused");
@@ -154,8 +156,11 @@ const invariants: Invariants<Chart> = {
       must(!(paused && has(said, "event:TaskWaitingTimedOut")) || isTotal, "a wait ran out while paused");
     });
     const clock = run.life.timers.find(({ id }) => id.includes("waitOver"));
-    const left = (waitMs(context) ?? Infinity) - counted;
-    must(!clock || clock.dueAt === (run.moments.at(-1)?.at ?? 0) + left, "the clock of the wait is wrong");
+    const left = (waitMs(context, context.waitedSince) ?? Infinity) - counted;
+    // No pause puts off a time of the calendar.
+    const until = context.wait && "until" in context.wait ? Math.max(context.wait.until, countsSince) : undefined;
+    const dueAt = until ?? (run.moments.at(-1)?.at ?? 0) + left;
+    must(!clock || clock.dueAt === dueAt, "the clock of the wait is wrong");
   },
 
   "T6: whatever it began ends with it: children, child workflow, and calls whose caller is gone": (run) => {
@@ -168,6 +173,8 @@ const invariants: Invariants<Chart> = {
       endOnce(story as TaskWord[], "cue:BeginTask", ["cue:TaskEnded", "cue:ParentEnded"], ({ task }) => task?.exec_id);
       const childEnds = ["Success", "Failed", "Canceled", "TimedOut"].map((end) => `event:WorkflowExecution${end}`);
       const idOfRun = ({ workflow }: TaskWord) => workflow?.exec_id;
+      // Nobody waits for the end of one that is detached.
+      if (contextOf(run).child?.detached === true) continue;
       endOnce(story as TaskWord[], "command:WorkflowExecute", [...childEnds, "command:WorkflowCancel"], idOfRun);
     }
     callsEnd(run);

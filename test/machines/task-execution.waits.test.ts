@@ -297,3 +297,46 @@ describe("a pause of the workflow", () => {
     expect(contextOf(run).paused).toBe(false);
   });
 });
+
+describe("a wait until a time", () => {
+  const at = (run: TaskRun, ms: number): object => ({ wait: { until: run.at + ms }, timeoutMs: null });
+  const until = (ms: number, more: object = {}): TaskRun =>
+    waiting("wait until a time", { ...at(taskRun("wait until a time"), ms), ...more });
+
+  test("T9: ends with nothing when its time has come, at once if that has passed", () => {
+    const run = until(30_020);
+    expect(dueIn(run, "waitOver")).toBe(30_000);
+    expect(elapse(run, "waitOver").said).toMatchObject([
+      { type: "cue:WaitClosed" },
+      { type: "event:TaskWaitingEnded" },
+    ]);
+    expect(dueIn(until(0), "waitOver")).toBe(0);
+  });
+
+  test("T9: times out where its timeout comes first", () => {
+    const { said } = elapse(until(30_020, { timeoutMs: 10_000 }), "waitOver");
+    expect(said).toMatchObject([
+      { type: "cue:WaitClosed" },
+      { type: "event:TaskWaitingTimedOut" },
+      { type: "cue:TaskEnded" },
+    ]);
+  });
+
+  test("T13: a pause does not move it", () => {
+    const run = until(30_020);
+    run.at += 10_000;
+    say(run, "cue:Paused");
+    run.at += 15_000;
+    say(run, "cue:Resumed");
+    expect(dueIn(run, "waitOver")).toBe(5_000);
+    say(run, "cue:Paused");
+    run.at += 60_000;
+    say(run, "cue:Resumed");
+    expect(dueIn(run, "waitOver")).toBe(0);
+  });
+
+  test("T9: a wait for some time that takes longer than its timeout times out", () => {
+    const run = waiting("wait for a time", { timeoutMs: 1_000 });
+    expect(elapse(run, "waitOver").said).toContainEqual(expect.objectContaining({ type: "event:TaskWaitingTimedOut" }));
+  });
+});

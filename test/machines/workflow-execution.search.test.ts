@@ -3,9 +3,9 @@
 
 import { assign } from "xstate";
 import type { Cue } from "../../src/machines/cues.ts";
-import { openTasks, settle } from "../../src/machines/plan.ts";
+import { openPlan, openTasks, settle } from "../../src/machines/plan.ts";
 import { names } from "../../src/machines/retry.ts";
-import type { WorkflowContext } from "../../src/machines/workflow-actions.ts";
+import type { WorkflowContext } from "../../src/machines/workflow-memory.ts";
 import { workflowExecution } from "../../src/machines/workflow-execution.ts";
 import type { Message } from "../../src/protocol/catalogue.ts";
 import type { Part } from "../../src/testing/part.ts";
@@ -27,6 +27,7 @@ const started = "event:WorkflowExecutionStarted";
 const paused = "event:WorkflowExecutionPaused";
 const resumed = "event:WorkflowExecutionResumed";
 const ends = ["Success", "Failed", "Canceled", "TimedOut"].map((end) => `event:WorkflowExecution${end}`);
+const leavings = ["unwinding", "undoing"];
 const finals = ["declined", "succeeded", "failed", "timedOut", "canceled"];
 
 /** A moment, and the tasks that were open before it and are after it. */
@@ -41,6 +42,16 @@ function scenesOf(run: Run<Chart>): Scene[] {
     open = [...open.filter((id) => id !== ended), ...tasksOf(said, "cue:BeginTask")];
     return { ...moment, before: before.filter((id) => id !== ended), after: open };
   });
+}
+
+/** A run that is roused from its pause only to end: its tasks hear of the end alone. */
+const isEnd = (event: { type: string }, to: string): boolean =>
+  event.type !== "command:WorkflowResume" && (leavings.includes(to) || finals.includes(to));
+
+/** What is left of its budget's time: what it has, and what that was raised by. */
+function budgetLeft(run: Run<Chart>, ranMs: number): number {
+  const { budget } = contextOf(run);
+  return budget?.timeMs === undefined ? Infinity : Math.max(0, budget.timeMs - ranMs);
 }
 
 type Walk = { next: string | null; verdict: "open" | "good" | "bad" };
@@ -67,7 +78,7 @@ function walk(run: Run<Chart>, begun: (id: string, walk: Walk) => void = () => {
       else goTo(ended.status === "CANCELED" ? undefined : way?.next, "bad");
     }
     for (const word of said) {
-      if (word.type !== "cue:BeginTask") continue;
+      if (word.type !== "cue:BeginTask" || "undoes" in word) continue;
       const { task } = word as unknown as Any;
       begun(task.id, { ...at, verdict: open === "" ? at.verdict : "open" });
       open = task.exec_id;
@@ -128,10 +139,13 @@ const invariants: Invariants<Chart> = {
   "W2: it ends exactly once, and then no task of it begins and each open one is told": (run) => {
     const isDone = snapshotOf(run).status === "done";
     must(saidBy(run).filter(({ type }) => ends.includes(type)).length === (isDone ? 1 : 0), "it does not end once");
-    for (const { said, before, after, to, heard } of scenesOf(run)) {
+    for (const { said, before, after, from, to, heard } of scenesOf(run)) {
       const told = tasksOf(said, "cue:ParentEnded");
       if (heard === "inert") must(said.length === 0, "something was said after the end");
-      else if (!finals.includes(to)) must(told.length === 0, "a task was told of an end that is not one");
+      // What follows is W10's affair.
+      else if (leavings.includes(from)) continue;
+      else if (![...finals, "unwinding"].includes(to))
+        must(told.length === 0, "a task was told of an end that is not one");
       else {
         must(told.toSorted().join() === before.toSorted().join(), `open were ${before.length}, told ${told.length}`);
         must(after.length === before.length, "a task began when it ended");
@@ -141,6 +155,7 @@ const invariants: Invariants<Chart> = {
 
   "W3: while it is paused no task begins and its deadline stands still": (run) => {
     const { timeoutMs } = contextOf(run);
+    if (contextOf(run).ending) return;
     let ran = 0;
     let since: number | null = null;
     for (const { from, to, said, at } of run.moments) {
@@ -154,19 +169,19 @@ const invariants: Invariants<Chart> = {
     const deadline = run.life.timers.find(({ id }) => id.includes("deadline"));
     if (snapshotOf(run).status === "done") return;
     must((deadline === undefined) === (since === null), "its deadline and its run do not go together");
-    const dueAt = (since ?? 0) + Math.max(0, timeoutMs - ran);
+    const dueAt = (since ?? 0) + Math.min(Math.max(0, timeoutMs - ran), budgetLeft(run, ran));
     must(!deadline || deadline.dueAt === dueAt, `the deadline is ${deadline?.dueAt}, not ${dueAt}`);
   },
 
   "W4: a task begins only after what leads to it, at most one at a time, and never after the run is broken": (run) => {
     walk(run, (id, { next }) => must(id === next, `'${id}' began where '${next}' was next`));
     must(
-      scenesOf(run).every(({ after }) => after.length <= 1),
+      scenesOf(run).every(({ after, to }) => after.length <= 1 || leavings.includes(to) || finals.includes(to)),
       "two tasks are open",
     );
     const broken = run.moments.findIndex(({ event, heard }) => event.type === "cue:Broken" && heard === "taken");
-    const later = broken < 0 ? [] : run.moments.slice(broken);
-    must(!later.some(({ said }) => has(said, "cue:BeginTask")), "a task began after the run was broken");
+    const later = broken < 0 ? [] : run.moments.slice(broken).flatMap(({ said }) => said);
+    must(!later.some((word) => word.type === "cue:BeginTask" && !("undoes" in word)), "a task began in a broken run");
   },
 
   "W6: every command that asks for an answer gets exactly one": (run) => {
@@ -183,20 +198,26 @@ const invariants: Invariants<Chart> = {
     }
   },
 
-  "W7: canceled in any open state it ends at once": (run) => {
+  "W7: canceled in any open state it ends at once, or as soon as what it has done is undone": (run) => {
     const canceled = run.moments.find(
       ({ event, heard }) => ["command:WorkflowCancel", "cue:Displaced"].includes(event.type) && heard !== "inert",
     );
-    must(!canceled || canceled.to === "canceled", `a cancel led to ${canceled?.to}`);
+    if (!canceled || leavings.includes(canceled.from)) return;
+    const undoes = contextOf(run).undoes && canceled.from !== "pending";
+    must(canceled.to === (undoes ? "unwinding" : "canceled"), `a cancel led to ${canceled.to}`);
+    const end = run.moments.find(({ to }) => finals.includes(to));
+    must(!end || end.to === "canceled", `a canceled run has ${end?.to}`);
   },
 
   "W8: each open task is told when a pause begins and when it is over, once each": (run) => {
-    for (const { said, before, from, event } of scenesOf(run)) {
+    for (const { said, before, from, to, event } of scenesOf(run)) {
       const told = tasksOf(said, "cue:Paused");
       must(told.join() === (has(said, paused) ? before.join() : ""), `a pause was told to ${told.length}`);
+      if (leavings.includes(from)) continue;
       const again = tasksOf(said, "cue:Resumed");
-      must(again.join() === (has(said, resumed) ? before.join() : ""), `a resume was told to ${again.length}`);
-      const goesOn = from === "paused" && event.type === "command:WorkflowResume";
+      const isLeft = leavings.includes(to) || finals.includes(to);
+      must(again.join() === (has(said, resumed) && !isEnd(event, to) ? before.join() : ""), "a resume was not told");
+      const goesOn = from === "paused" && (event.type === "command:WorkflowResume" || (isLeft && to !== "canceled"));
       must(has(said, resumed) === goesOn, goesOn ? "a pause ended in silence" : "Resumed was said in no pause");
     }
   },
@@ -208,6 +229,57 @@ const invariants: Invariants<Chart> = {
     must(!place.startsWith("running") || verdict !== "bad", "it goes on after a task failed for good");
     must(place !== "running.walking" || verdict === "open", "it goes on after its last task");
   },
+};
+
+const endings: Invariants<Chart> = {
+  "W10: it undoes only once its tasks were told to end, lane by lane, and then says what it had decided": (run) => {
+    const open = new Set<string>();
+    const lanes: (number | undefined)[] = [];
+    let planned = -1;
+    let decided: WorkflowContext["ending"];
+    for (const [index, { event, heard, from, to, said }] of run.moments.entries()) {
+      if (event.type === "cue:UndoPlanned" && from === "unwinding") planned = index;
+      if (heard === "taken" && event.type === "cue:TaskEnded") open.delete((event as unknown as Any).task.exec_id);
+      if (event.type === "cue:Broken" && from === "undoing") open.clear();
+      for (const word of said) {
+        if (word.type !== "cue:BeginTask" || !("undoes" in word)) continue;
+        must(planned >= 0, "something was undone before that was planned");
+        must(open.size === 0, "two undos are open");
+        open.add((word as unknown as Any).task.exec_id);
+        lanes.push((word as unknown as Cue<"cue:BeginTask">).lane);
+      }
+      if (has(said, "cue:UndoWanted")) decided = contextOf(run).ending;
+      if (!finals.includes(to) || !decided || heard === "inert") continue;
+      const { status } = decided;
+      must(to === { FAILED: "failed", TIMED_OUT: "timedOut", CANCELED: "canceled" }[status], `${status} became ${to}`);
+      const end = said.find(({ type }) => ends.includes(type));
+      const { undo } = (end?.payload?.context ?? {}) as { undo?: { done: number; failed: unknown[] } };
+      must(undo !== undefined, "nothing was said of the undoing");
+      const planOf = contextOf(run).undo?.plan.lanes ?? [];
+      must(undo.done === planOf.filter(({ is }) => is === "ok").length, `${undo.done} were undone`);
+      must(undo.done + undo.failed.length === planOf.length, "not every undo is told");
+    }
+    must(lanes.join() === [...lanes.keys()].join(), `undone were lanes ${lanes.join()}`);
+  },
+
+  "W11: what it uses is added up, and no task begins at the report that passes its budget": (run) => {
+    let tokens = 0;
+    let max = contextOf(run).budget ? (part.inputs[run.input] as Input).budget?.tokens : undefined;
+    for (const { event, from, to, heard, said } of run.moments) {
+      const raised = (event as { raised?: { tokens: number } }).raised?.tokens;
+      if (from === "paused" && raised !== undefined && heard === "taken") max = raised;
+      if (event.type !== "cue:Used" || heard !== "taken") continue;
+      tokens += (event as unknown as Cue<"cue:Used">).tokens;
+      must(!has(said, "cue:BeginTask"), "a task began at a report");
+      must(max === undefined || tokens <= max || to === "paused", `${tokens} tokens led to ${to}`);
+    }
+    must((contextOf(run).usage?.tokens ?? 0) === tokens, `${contextOf(run).usage?.tokens} tokens, not ${tokens}`);
+  },
+};
+const endingInputs = ["run with undo", "run with a budget to ask about", "run with a budget to keep"] as const;
+const withEndings: Part<Chart> = {
+  ...part,
+  inputs: Object.fromEntries(endingInputs.map((name) => [name, part.inputs[name] as Input])),
 };
 
 const withWaits: Part<Chart> = { ...part, inputs: { waits: part.inputs["run with waits"] as Input } };
@@ -227,6 +299,7 @@ const signals: Invariants<Chart> = {
 
 searches(part, invariants);
 searches(withWaits, signals);
+searches(withEndings, endings);
 
 const broken = (damage: (config: Broken) => void, guards?: Record<string, () => boolean>) =>
   variant(workflowExecution, damage, guards);
@@ -283,6 +356,26 @@ finds(withWaits, signals, {
     states["running"].on["cue:WaitClosed"] = { description: "ignored" };
   }),
   "lets a wait begin again that got its signal": forgetful,
+});
+
+finds(withEndings, endings, {
+  "undoes in the order of success": workflowExecution.provide({
+    actions: {
+      openUndo: assign(({ event }) => {
+        if (event.type !== "cue:UndoPlanned") return {};
+        const plan = openPlan(event.graph);
+        return { undo: { graph: event.graph, plan: { ...plan, again: [1] }, of: event.of } };
+      }),
+    },
+  }) as Chart,
+  "fails where it was canceled": broken(() => {}, { endsCanceled: () => false }),
+  "begins an undo twice": broken(({ states }) => {
+    states["undoing"].on["cue:UndoPlanned"] = { actions: ["openUndo", "beginUndo"] };
+  }),
+  "forgets what was used in a pause": broken(({ states }) => {
+    states["paused"].on["cue:Used"] = { actions: "noteResume" };
+  }),
+  "goes on over its budget": broken(() => {}, { pausesBudget: () => false }),
 });
 
 livesAlike(part);

@@ -27,6 +27,11 @@ test.each([
   expect(nearest(given, known)).toBe(meant);
 });
 
+test("a word of one letter is measured like any other", () => {
+  expect(nearest("bb", ["a", "b"])).toBe("b");
+  expect(nearest("bb", ["a", "c"])).toBeUndefined();
+});
+
 test("of two that are near, the nearer is meant, whatever their order", () => {
   expect(nearest("canceled", ["cancels", "canceled!"])).toBe("canceled!");
   expect(nearest("canceled", ["canceled!", "cancels"])).toBe("canceled!");

@@ -73,8 +73,8 @@ it("ids and groupings that are no texts of theirs are refused", async () => {
   await expect(
     here.run("works", {}, { correlationId: ["01900000-0000-7000-8000-000000000001"] as never }),
   ).rejects.toThrow();
-  await expect(here.count({}, "(select 1)" as never)).rejects.toThrow("none of status, id, entity");
-  await expect(here.pause("01900000-0000-7000-8000-000000000001", 10n as never)).rejects.toThrow("a reason is a text");
+  await expect(here.count({}, "(select 1)" as never)).rejects.toThrow("one of status, id, entity");
+  await expect(here.pause("01900000-0000-7000-8000-000000000001", 10n as never)).rejects.toThrow("reason must be");
   expect(await here.run("works")).toMatchObject({ status: "SUCCESS" });
 });
 

@@ -2,7 +2,7 @@
 // Method: runs brought into each state in virtual time, and then told.
 
 import { describe, expect, test } from "vitest";
-import type { TaskSpec } from "../../src/actors/definition.ts";
+import type { TaskSpec } from "../../src/language/spec.ts";
 import type { CancelReport } from "../../src/runtime/commands.ts";
 import { type Bed, heldAgent, hour, openBed, refusal, second, settled } from "./bed.ts";
 

@@ -88,6 +88,30 @@ describe("run and start", () => {
   });
 });
 
+test("the agents and tools that a workflow has to itself are there with it", async () => {
+  const own = {
+    id: "own",
+    agents: [{ id: "mine", kind: "module" as const, module: (() => ({ mine: true })) as never }],
+    tools: [{ id: "my-tool", kind: "http" as const, url: "http://x.example" }],
+    tasks: [{ id: "a", type: "agent" as const, agent: "mine" }],
+  };
+  const { tools: _tools, ...well } = own;
+  const { t } = await openBed({ workflows: [well] });
+  expect(await t.run("own")).toMatchObject({ status: "SUCCESS", output: { mine: true } });
+  expect(await refusal(() => openBed({ workflows: [own] }))).toMatchObject({
+    code: "DEFINITION_INVALID",
+    message: expect.stringContaining("tool 'my-tool' has defects"),
+  });
+});
+
+test("who asks for the result of a run that was started just now waits for its end", async () => {
+  const { t } = await openBed(parts);
+  const { execId } = t.start("ask", { q: 1 });
+  expect(await t.result(execId)).toMatchObject({ status: "SUCCESS", output: { heard: { q: 1 } } });
+  const alone = t.startOne({ agent: "echo" }, { a: 1 });
+  expect(await t.result(alone.execId)).toMatchObject({ status: "SUCCESS" });
+});
+
 describe("an idempotency key", () => {
   test("gives the same execution for the same content, before and after it is on disk", async () => {
     const { t } = await openBed(parts);

@@ -2,7 +2,7 @@
 // Method: small workflows in virtual time; agents that do as they are told by their input.
 
 import { describe, expect, test } from "vitest";
-import type { TaskSpec, WorkflowSpec } from "../../src/actors/definition.ts";
+import type { TaskSpec, WorkflowSpec } from "../../src/language/spec.ts";
 import { heldAgent, hour, openBed, second, settled, type Bed } from "./bed.ts";
 
 type Orders = { say?: unknown; fail?: string; times?: number };

@@ -2,7 +2,7 @@
 // Method: runs brought into each state, and asked about.
 
 import { describe, expect, test } from "vitest";
-import type { TaskSpec } from "../../src/actors/definition.ts";
+import type { TaskSpec } from "../../src/language/spec.ts";
 import { type Bed, heldAgent, hour, openBed, refusal, second, settled } from "./bed.ts";
 
 const echo = { id: "echo", handler: (input: unknown) => ({ heard: input }) };
@@ -187,7 +187,21 @@ describe("why", () => {
     const busy = await bedOf([work], { agents: 1 });
     const [, second_] = [busy.t.start("w"), busy.t.start("w")];
     await settled();
-    expect(busy.t.why(second_.execId)).toContain("waits for a free runtime for agent 'slow'");
+    expect(busy.t.why(second_.execId)).toContain(
+      `waits for a free runtime for agent 'slow' since ${at}; all that serve it are busy`,
+    );
+  });
+
+  test("says of a wait that stands still who paused the workflow, why and since when", async () => {
+    const bed = await bedOf([{ id: "a", type: "wait", wait: { signal: "go" }, timeout: "1h" }]);
+    const { execId } = bed.t.start("w");
+    await settled();
+    await bed.pass(second);
+    await bed.t.pause(execId, "the shop is shut");
+    const [task] = (await bed.t.list({ run: execId, entity: "task" })).items;
+    expect(bed.t.why(task?.execId ?? "")).toMatch(
+      /its clock stands, for the workflow is paused by .* since 2026-01-01T00:00:01.000Z: the shop is shut$/,
+    );
   });
 
   test("says how it ended, and for a task by itself what it is at", async () => {

@@ -19,11 +19,14 @@ test("the door has the functions that a user needs, and nothing else that runs",
     [
       "TroupeError",
       "defineAgent",
+      "defineProject",
       "defineTool",
       "defineWorkflow",
+      "mermaidOfWorkflow",
       "openSqlite",
       "rebuildViews",
       "sequence",
+      "statechartOf",
       "systemClock",
       "troupe",
       "version",
@@ -73,9 +76,9 @@ describe("options", () => {
     ["an agent without a handler", { agents: [{ id: "a" }] }, "needs a handler or a module"],
     ["an agent with both", { agents: [{ ...echo, module: "x" }] }, "needs a handler or a module"],
     ["a handler that is none", { agents: [{ id: "a", handler: "x" }] }, "must be a function"],
-    ["an id that is none", { tools: [{ ...echo, id: "a b" }] }, "'a b' is no definition id"],
+    ["an id that is none", { tools: [{ ...echo, id: "a b" }] }, 'id: "a b" is no id'],
     ["a misspelt key", { tools: [{ ...echo, inputs: 1 }] }, "did you mean 'input'?"],
-    ["a schema that is none", { tools: [{ ...echo, input: {} }] }, "must be a schema"],
+    ["a schema that is none", { tools: [{ ...echo, input: { type: "objekt" } }] }, "input.type: must be equal"],
     ["a timeout that is none", { agents: [{ ...echo, timeoutMs: 0 }] }, "must be a number above 0"],
     ["nothing", { agents: [null] }, "is no object"],
     ["two agents of one id", { agents: [echo, { ...echo }] }, "is given twice"],
@@ -109,6 +112,16 @@ describe("options", () => {
       await rm(directory, { recursive: true });
     }
   });
+});
+
+test("a store in memory lets the process at its other work, however long the load", async () => {
+  const it = await troupe({ agents: [echo], workflows: [ask] });
+  let rang = false;
+  setTimeout(() => (rang = true), 1);
+  let runs = 0;
+  for (; !rang && runs < 20_000; runs++) await it.run("ask");
+  expect(rang, `after ${runs} runs`).toBe(true);
+  await it.stop();
 });
 
 describe("define", () => {

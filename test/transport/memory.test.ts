@@ -9,12 +9,13 @@ import { randomFrom } from "../../src/testing/random.ts";
 import { virtualClock } from "../../src/testing/virtual-clock.ts";
 import { memoryTransport, type MemoryOptions } from "../../src/transport/memory.ts";
 import type { Connection, Delivery } from "../../src/transport/transport.ts";
+import { settled } from "../kit/passing.ts";
 import { transportContract } from "./contract.ts";
 
 transportContract("memory", async (limits) => ({
   transport: memoryTransport({ clock: systemClock(), limits }),
   // All that is said is delivered in microtasks, and those they lead to: none is left at the next macrotask.
-  settled: () => new Promise((resolve) => setImmediate(resolve)),
+  settled,
   close: async () => undefined,
 }));
 

@@ -65,7 +65,9 @@ export const agentDispatchPart: Part<typeof agentDispatch> = {
       .slice(0, [...tried, ...busy].length + 1)
       .map((runtime): DispatchLine => ({ note: runtime.id, event: { type: "cue:RuntimeChosen", runtime } })),
     { event: { type: "cue:NoRuntime" } },
+    { note: "no place in line", event: { type: "cue:NoRuntime", ...fault("RATE_LIMITED", "the line is full") } },
     { event: { type: "cue:AllBusy" } },
+    { event: { type: "cue:InLine" } },
     { event: { type: "cue:RuntimeFree" } },
     { event: { type: "cue:NoResponder" } },
     { event: { type: "cue:RuntimeLost" } },

@@ -42,6 +42,13 @@ const inputs = {
   "no such agent": { order: ofAgent, runtime, ...problem("AGENT_NOT_FOUND", "no such agent") },
   tool: { order: ofTool },
   "tool of an agent, no reply": { order: { ...ofTool, agent, payload: { context } } },
+  "tool with limits": { order: ofTool, waits: true },
+  "tool, ordered from elsewhere": { order: ofTool, isRemote: true },
+  "agent, ordered from elsewhere": { order: ofAgent, runtime, isRemote: true },
+  "tool without a timeout, ordered from elsewhere": {
+    order: { ...ofTool, payload: { context: { ...context, timeout_config: { timeout_duration_ms: 0 } } } },
+    isRemote: true,
+  },
   "no such tool": { order: ofTool, ...problem("TOOL_NOT_FOUND", "no such tool") },
   "tool, no free slot": { order: ofTool, ...problem("EXECUTOR_BUSY", "no free slot") },
   "tool, bad input": { order: ofTool, ...problem("TOOL_INPUT_INVALID", "order must be a string") },
@@ -96,6 +103,8 @@ export const handlerRunPart: Part<typeof handlerRun> = {
       threw("AGENT_ERROR", exec_id, { message: "refused", code: "AGENT_ERROR", details: { cause_code: "RUDE" } }),
       threw("TOOL_ERROR", exec_id, { message: "broken", code: "TOOL_ERROR" }),
       threw("another's", another, { message: "lost" }),
+      { event: { type: "cue:RoomGranted" } },
+      { note: "no place in line", event: { type: "cue:RoomGranted", ...problem("TOOL_DISPATCH_FAILED", "full") } },
       ...(["requested", "parent_ended", "timed_out", "caller_lost"] as const).flatMap((cause) => [
         cancel(isAgent, cause, false),
         cancel(isAgent, cause, true),

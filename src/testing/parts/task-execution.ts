@@ -78,6 +78,12 @@ const inputs = {
     totalTimeoutMs: 7_200_000,
   }),
   "wait for a time": task("sleep", { taskType: "wait", wait: { duration_ms: 60_000 }, timeoutMs: null }),
+  "wait until a time": task("alarm", { taskType: "wait", wait: { until: 1_020_000 }, timeoutMs: 30_000 }),
+  each: task("map", {
+    taskType: "each",
+    graph: { ...graph("best_effort", [{ id: "c", next: "b" }, { id: "b" }], []), width: 1, lanes: [], items: 2 },
+    timeoutMs: null,
+  }),
   "parallel, fail_fast": task("pair", {
     taskType: "parallel",
     graph: graph("fail_fast", inTurn, [{ id: "c" }]),
@@ -91,6 +97,7 @@ const inputs = {
   }),
   route: task("pick", { taskType: "route", timeoutMs: null }),
   workflow: task("pay", { taskType: "workflow", child: { id: "payment" }, retry: twice, totalTimeoutMs: 31_000 }),
+  "workflow, detached": task("tell", { taskType: "workflow", child: { id: "letter", detached: true } }),
   "direct tool": task("direct", { ...direct, taskType: "tool", trigger }),
   "direct parallel": task("direct", {
     ...direct,

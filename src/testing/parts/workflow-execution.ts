@@ -1,10 +1,11 @@
-// The part of a workflow execution: tasks that end well, badly and twice, pauses, cancels, and signals for waits.
+// The part of a workflow execution: tasks that end well, badly and twice, pauses, cancels, signals for waits, what is
+// used up, and what is undone.
 
 import { type EndStatus, fault, type TaskName } from "../../machines/cues.ts";
 import { type Graph, linear, openTasks } from "../../machines/plan.ts";
 import type { Wait } from "../../protocol/fields.ts";
 import type { Outcome } from "../../machines/speech.ts";
-import type { WorkflowContext } from "../../machines/workflow-actions.ts";
+import type { WorkflowContext } from "../../machines/workflow-memory.ts";
 import type { Order } from "../../machines/answers.ts";
 import { workflowExecution } from "../../machines/workflow-execution.ts";
 import { idOf, type Line, type Part } from "../part.ts";
@@ -24,6 +25,11 @@ const refund = linear([
   { id: "pay", pause_before: "check the figures" },
   { id: "apologize" },
 ]);
+
+const poll = linear([{ id: "poll", next: "poll" }], 2);
+
+/** Two tasks that can be undone. */
+const shop = linear([{ id: "decide", next: "pay" }, { id: "pay" }]);
 
 /** One container, whose tasks wait for signals. */
 const onboard = linear([{ id: "mail" }]);
@@ -116,24 +122,97 @@ const waits = (context: WorkflowContext): Lines => [
 
 // ── tasks ──
 
-const ended = (note: string, task: TaskName, status: EndStatus, result: Outcome | null, next?: string): Lines => [
-  { note, event: { type: "cue:TaskEnded", task, lane: 0, status, result, ...(next !== undefined && { next }) } },
+const ended = (
+  note: string,
+  task: TaskName,
+  status: EndStatus,
+  result: Outcome | null,
+  { next, lane = 0 }: { next?: string; lane?: number } = {},
+): Lines => [
+  { note, event: { type: "cue:TaskEnded", task, lane, status, result, ...(next !== undefined && { next }) } },
 ];
 
-const tasks = ({ plan }: WorkflowContext): Lines => {
+const output = { output: { paid: true } };
+const stale = ended("not open", { id: "decide", exec_id: idOf(9) }, "SUCCESS", output);
+
+const tasks = ({ plan, undo }: WorkflowContext): Lines => {
   const [open] = openTasks(plan);
-  const output = { output: { paid: true } };
-  const stale = ended("not open", { id: "decide", exec_id: idOf(9) }, "SUCCESS", output);
-  if (!open) return stale;
+  if (undo || !open) return stale;
   return [
     ...stale,
     ...ended("SUCCESS", open, "SUCCESS", output),
-    ...(open.id === "decide" ? ended("SUCCESS, next apologize", open, "SUCCESS", output, "apologize") : []),
+    ...(open.id === "decide" ? ended("SUCCESS, next apologize", open, "SUCCESS", output, { next: "apologize" }) : []),
     ...ended("FAILED TOOL_ERROR", open, "FAILED", fault("TOOL_ERROR", "refused", { cause_code: "DECLINED" })),
     ...ended("TIMED_OUT", open, "TIMED_OUT", fault("TASK_TIMEOUT", "the task ran over its time")),
     ...ended("CANCELED", open, "CANCELED", null),
   ];
 };
+
+// ── what is undone ──
+
+/** The newest success first: the second task, and then the first. */
+const takenBack: Graph = {
+  strategy: "best_effort",
+  width: 1,
+  stepsMax: 2,
+  blocks: [[{ id: "refund", pause_before: "never" }], [{ id: "recall" }]],
+  lanes: [{ block: 0 }, { block: 1 }],
+};
+const undone = [
+  { id: "pay", exec_id: idOf(31) },
+  { id: "decide", exec_id: idOf(32) },
+];
+
+const undos = ({ undo }: WorkflowContext): Lines => {
+  const planned: Lines = [
+    { note: "two", event: { type: "cue:UndoPlanned", graph: takenBack, of: undone } },
+    { note: "nothing", event: { type: "cue:UndoPlanned", graph: { ...takenBack, lanes: [] }, of: [] } },
+  ];
+  const lane = undo?.plan.lanes.findIndex(({ is }) => is === "open") ?? -1;
+  const at = undo?.plan.lanes[lane];
+  if (at?.is !== "open") return planned;
+  return [
+    ...planned,
+    ...ended("undo SUCCESS", at.task, "SUCCESS", output, { lane }),
+    ...ended("undo FAILED", at.task, "FAILED", fault("TOOL_ERROR", "too late"), { lane }),
+  ];
+};
+
+// ── what is used up ──
+
+/** No more is said than shows what comes of it: sums grow without end. */
+const uses = ({ usage }: WorkflowContext): Lines => [
+  ...((usage?.tokens ?? 0) < 18
+    ? ([{ note: "6 tokens", event: { type: "cue:Used", tokens: 6, cost: 0.5 } }] as const)
+    : []),
+  {
+    note: "with more to spend",
+    event: {
+      type: "command:WorkflowResume",
+      workflow,
+      payload: { ...reply, context: { resumed_by: "bob", resume_data: { budget: { tokens: 100, time: 90_000 } } } },
+      raised: { tokens: 100, timeMs: 90_000 },
+    },
+  },
+];
+
+const all = (context: WorkflowContext): Lines => [
+  ...pauses,
+  ...orders,
+  ...cancels,
+  ...(hasWaits(context) ? waits(context) : [...tasks(context), ...hosts, ...signal(context, "stop", "stop")]),
+];
+
+/** No more of each than shows how it ends: what is undone multiplies with all that can be. */
+const endings = (context: WorkflowContext): Lines => [
+  ...pauses.slice(0, 3),
+  ...orders,
+  ...cancels,
+  ...tasks(context).filter(({ note }) => note !== "TIMED_OUT" && note !== "CANCELED"),
+  ...hosts.slice(context.undo ? 1 : 2),
+  ...(context.undoes ? undos(context) : []),
+  ...(context.budget ? uses(context) : []),
+];
 
 export const workflowExecutionPart: Part<typeof workflowExecution> = {
   machine: workflowExecution,
@@ -141,7 +220,13 @@ export const workflowExecutionPart: Part<typeof workflowExecution> = {
     run: begin(refund),
     "run with a result": { ...begin(linear([{ id: "pay" }])), order: order({}), concludes: true },
     "run with waits": { ...begin(onboard), signalsMax: 2 },
-    loop: begin(linear([{ id: "poll", next: "poll" }], 2)),
+    loop: begin(poll),
+    "run with undo": { ...begin(shop), undoes: true, undoTimeoutMs: 600_000 },
+    "run with a budget to ask about": { ...begin(poll), budget: { tokens: 10, timeMs: 30_000, onLimit: "pause" } },
+    "run with a budget to keep": {
+      ...begin(poll),
+      budget: { cost: 0.9, timeMs: 30_000, onLimit: "fail" },
+    },
     "no tasks": begin(linear([])),
     declined: {
       ...begin(linear([])),
@@ -150,9 +235,6 @@ export const workflowExecutionPart: Part<typeof workflowExecution> = {
   },
   menu: (context) => [
     { event: { type: "cue:SlotGranted" } },
-    ...pauses,
-    ...orders,
-    ...cancels,
-    ...(hasWaits(context) ? waits(context) : [...tasks(context), ...hosts, ...signal(context, "stop", "stop")]),
+    ...(context.undoes || context.budget ? endings(context) : all(context)),
   ],
 };

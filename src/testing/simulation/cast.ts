@@ -24,6 +24,8 @@ export type Stage = {
   hang: (release: () => void) => void;
   /** How many calls each cast has had; it outlives the process. */
   calls: Map<string, number>;
+  /** From some time on each does nothing but answer. */
+  isPlain: () => boolean;
 };
 
 /** What no handler should return. Some of it is JSON after all, and counts as an answer. */
@@ -51,7 +53,7 @@ const garbage: readonly (() => unknown)[] = [
 
 export const agentsOf = (casts: readonly Cast[], stage: Stage): AgentDefinition[] =>
   casts.map((cast) => ({
-    id: cast.id,
+    ...limitsOf(cast),
     handler: (input: unknown, context: AgentContext) => {
       stage.began("agent", context);
       return perform(nextOf(cast, stage), input, context, stage);
@@ -60,14 +62,21 @@ export const agentsOf = (casts: readonly Cast[], stage: Stage): AgentDefinition[
 
 export const toolsOf = (casts: readonly Cast[], stage: Stage): ToolDefinition[] =>
   casts.map((cast) => ({
-    id: cast.id,
+    ...limitsOf(cast),
     handler: (input: unknown, context: ToolContext) => {
       stage.began("tool", context);
       return perform(nextOf(cast, stage), input, context, stage);
     },
   }));
 
-function nextOf({ id, acts }: Cast, { calls }: Stage): Act {
+const limitsOf = ({ id, concurrency, rate }: Cast) => ({
+  id,
+  ...(concurrency && { concurrency }),
+  ...(rate && { rate }),
+});
+
+function nextOf({ id, acts }: Cast, { calls, isPlain }: Stage): Act {
+  if (isPlain()) return { do: "answer" };
   const call = calls.get(id) ?? 0;
   calls.set(id, call + 1);
   return acts[call % acts.length] ?? { do: "answer" };
@@ -77,6 +86,11 @@ function perform(act: Act, input: unknown, context: AgentContext | ToolContext, 
   const { clock } = stage;
   const { signal } = context;
   if (act.do === "answer") return { got: input };
+  if (act.do === "spend") {
+    if ("usage" in context) context.usage({ tokens: act.tokens, cost: act.cost });
+    return { got: input };
+  }
+  if (act.do === "steps") return step(act, context, clock);
   if (act.do === "slow") return wait(clock, act.ms, signal);
   if (act.do === "deaf") return wait(clock, act.ms);
   if (act.do === "hang") return new Promise((resolve) => stage.hang(() => resolve({ at: "last" })));
@@ -95,6 +109,14 @@ function wait(clock: Clock, ms: number, signal?: AbortSignal): Promise<unknown> 
       reject(signal.reason instanceof Error ? signal.reason : new Error("told to stop"));
     });
   });
+}
+
+async function step({ everyMs, times }: Act & { do: "steps" }, context: AgentContext | ToolContext, clock: Clock) {
+  for (let count = 1; count <= times; count++) {
+    await wait(clock, everyMs, context.signal);
+    context.step({ count });
+  }
+  return { after: context.lastStep ?? null };
 }
 
 async function callTools({ tools, bears }: Act & { do: "call" }, context: AgentContext): Promise<unknown> {

@@ -2,8 +2,7 @@
 
 import { isTerminal } from "../../protocol/statuses.ts";
 import type { End } from "../../runtime/endings.ts";
-import type { Told } from "./check.ts";
-import type { Evidence, Line } from "./evidence.ts";
+import type { Evidence, Line, Told } from "./evidence.ts";
 
 /** I6: what was acknowledged is in the log: ends, commands, and what keys stand for. */
 export function* survival(

@@ -2,8 +2,7 @@
 
 import { prepare, type Task } from "../../actors/definition.ts";
 import { withLimits } from "../../actors/limits.ts";
-import type { Told } from "./check.ts";
-import type { Evidence } from "./evidence.ts";
+import type { Evidence, Told } from "./evidence.ts";
 
 export function* delaysAndAttempts(
   { scenario }: Evidence,

@@ -5,11 +5,11 @@ import { catalogue, isKey, type Key } from "../../protocol/catalogue.ts";
 import { isTerminal } from "../../protocol/statuses.ts";
 import { type EventKey, nothingRecorded, record, type Recording } from "../../protocol/transitions.ts";
 import { delaysAndAttempts } from "./check-policy.ts";
+import { containers } from "./check-containers.ts";
+import { limits } from "./check-limits.ts";
+import { compensation } from "./check-undo.ts";
 import { answers, survival, whatWasSeen } from "./check-outside.ts";
-import type { Evidence, Finding, Line } from "./evidence.ts";
-
-/** An event of an execution, as it stands in the journal. The id is the one that its row has. */
-export type Told = Line & { entity: string; execId: string; attempt: number; status: string };
+import type { Evidence, Finding, Line, Told } from "./evidence.ts";
 
 /** What is said within the grace of everything that is told to stop, one after the other. */
 const graceMs = 30_000;
@@ -28,6 +28,9 @@ export function check(evidence: Evidence): Finding[] {
     ["I10", doubles(evidence)],
     ["I11", whatWasSeen(evidence)],
     ["I12", answers(evidence)],
+    ["I13", containers(evidence, byExecution)],
+    ["I14", compensation(evidence, told)],
+    ["I15", limits(evidence, byExecution)],
   ];
   return checkers.flatMap(([invariant, complaints]) => [...complaints].map((what) => ({ invariant, what })));
 }
@@ -86,11 +89,14 @@ function* terminalEvents(byExecution: ReadonlyMap<string, readonly Told[]>): Gen
  * a wire a cancel may be lost on its way: then what it was for goes on until it settles.
  */
 function* afterTheParent(
-  { disk, troubleMs, scenario }: Evidence,
+  { disk, lines, troubleMs, scenario }: Evidence,
   byExecution: ReadonlyMap<string, readonly Told[]>,
 ): Generator<string> {
   if (scenario.wire) return;
+  const apart = detachedIn(lines);
   for (const { execId, parent, id } of disk.rows.values()) {
+    // What was detached goes its own way.
+    if (apart.has(execId)) continue;
     const over = parent === null ? undefined : endOf(byExecution.get(parent) ?? []);
     if (!over) continue;
     const told = byExecution.get(execId) ?? [];
@@ -102,9 +108,21 @@ function* afterTheParent(
     if (begun) yield `'${id}' ${execId} said '${begun.type}' after '${over.type}' of its parent ${parent}`;
     const end = endOf(told);
     const lateMs = (end?.at ?? Infinity) - over.at;
-    if (lateMs > graceMs + troubleMs) yield `'${id}' ${execId} ended ${lateMs} ms after its parent ${parent}`;
+    // A child that undoes what it did takes its time.
+    const mayUndo = scenario.workflows.some((spec) => spec.id === id && JSON.stringify(spec).includes('"undo":'));
+    if (lateMs > graceMs + troubleMs && !mayUndo)
+      yield `'${id}' ${execId} ended ${lateMs} ms after its parent ${parent}`;
   }
 }
+const detachedIn = (lines: readonly Line[]): ReadonlySet<string> =>
+  new Set(
+    lines
+      .filter(({ type, envelope }) => {
+        const { context } = envelope["payload"] as { context?: { detached?: true } };
+        return type === "command:WorkflowExecute" && context?.detached === true;
+      })
+      .map(({ envelope }) => (envelope["workflow"] as { exec_id: string }).exec_id),
+  );
 const isBeginning = (type: string): boolean =>
   type.endsWith("ExecutionStarted") || ["event:TaskScheduled", "event:TaskRetryScheduled"].includes(type);
 

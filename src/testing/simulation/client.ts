@@ -7,6 +7,7 @@ import { fromUnknown } from "../../protocol/errors.ts";
 import { isTerminal } from "../../protocol/statuses.ts";
 import type { Life } from "./life.ts";
 import type { Move } from "./scenario.ts";
+import { newTries } from "./tries.ts";
 
 /** A request, and what came of it. */
 export type Asked = {
@@ -34,6 +35,7 @@ export function newClient(now: () => number) {
   const executions: string[] = [];
   /** Commands that were said, to be delivered once more. */
   const orders: Order[] = [];
+  const tries = newTries();
 
   function note(life: Life, what: string, about: Partial<Asked> & Pick<Asked, "withinMs">): Asked {
     const one = { what, life: life.number, at: now(), execId: null, key: null, answer: null, isLost: false, ...about };
@@ -56,7 +58,7 @@ export function newClient(now: () => number) {
     one.answer = { at: now(), code, message };
   }
 
-  function begin(life: Life, what: string, key: string | null, start: () => Handle): void {
+  function begin(life: Life, what: string, key: string | null, start: () => Handle): Asked {
     const one = note(life, what, { withinMs: null, key });
     try {
       const { execId, result } = start();
@@ -66,6 +68,7 @@ export function newClient(now: () => number) {
     } catch (error) {
       refuse(one, error);
     }
+    return one;
   }
   function command(life: Life, what: string, execId: string, withinMs: number, say: () => Promise<unknown>): void {
     follow(note(life, what, { withinMs, execId }), life, say());
@@ -79,9 +82,15 @@ export function newClient(now: () => number) {
   function make(life: Life, move: Move): void {
     const { troupe } = life;
     if (move.do === "start") {
-      const options = { ...(move.key !== null && { idempotencyKey: move.key }) };
-      const input = { n: move.n, flag: move.n === 1, other: executions[0] ?? "nobody" };
-      begin(life, `start ${move.workflow}`, move.key, () => troupe.start(move.workflow, input, options));
+      const options = {
+        ...(move.key !== null && { idempotencyKey: move.key }),
+        ...(move.labels > 0 && { labels: labelsOf(move.labels) }),
+      };
+      const items = Array.from({ length: 1 + (move.at % 4) }, (_, index) => index);
+      const input = { n: move.n, flag: move.n === 1, other: executions[0] ?? "nobody", items };
+      const one = begin(life, `start ${move.workflow}`, move.key, () => troupe.start(move.workflow, input, options));
+      const code = one.answer && "code" in one.answer ? one.answer.code : null;
+      tries.note("labelsMax", troupe.limits.labelsMax, move.labels, code);
       return;
     }
     if (move.do === "execute") {
@@ -94,15 +103,18 @@ export function newClient(now: () => number) {
       if (order) troupe.system.tell(order.run, order.by, order.word, order);
       return;
     }
+    if (move.do === "listen" || move.do === "define") return tries.make(life, move, undefined);
     const execId = executions[move.of % Math.max(1, executions.length)];
     if (execId === undefined) return;
+    if (move.do === "look" || move.do === "fork") return tries.make(life, move, execId);
     const [part = execId, ...others] =
       move.do === "approve"
         ? partsOf(life, execId, (entity, status) => entity === "task" && status === "WAITING")
         : move.do === "cancel part"
           ? partsOf(life, execId, (entity, status) => ["task", "agent"].includes(entity) && !isTerminal(status))
           : [];
-    if (move.do === "signal") command(life, "signal", execId, ackMs, () => troupe.signal(execId, move.name, { n: 1 }));
+    if (move.do === "signal")
+      command(life, "signal", execId, ackMs, () => troupe.signal(execId, move.name, { n: move.n }));
     else if (move.do === "pause") command(life, "pause", execId, ackMs, () => troupe.pause(execId));
     else if (move.do === "resume") command(life, "resume", execId, ackMs, () => troupe.resume(execId));
     else if (move.do === "approve")
@@ -116,6 +128,7 @@ export function newClient(now: () => number) {
   return {
     make,
     asked,
+    tried: tries.tried,
     executions,
     /** What it hears of a process. */
     heard({ run, correlationId, said }: Committed): void {
@@ -123,10 +136,10 @@ export function newClient(now: () => number) {
         if (by === "API" && repeatable.has(word.type)) orders.push({ run, by, word, id, correlationId });
       }
     },
-    /** Resumes whatever is paused, so that all can end. */
+    /** Resumes whatever is paused, and raises its budget, so that all can end. */
     async resumeAll(life: Life): Promise<void> {
       const { items } = await life.troupe.list({ entity: "workflow", status: ["PAUSED"] });
-      for (const { execId } of items) command(life, "resume", execId, ackMs, () => life.troupe.resume(execId));
+      for (const { execId } of items) command(life, "resume", execId, ackMs, () => life.troupe.resume(execId, plenty));
     },
     /** A process is gone, and with it whatever it had not answered. */
     lose(life: number): void {
@@ -134,6 +147,11 @@ export function newClient(now: () => number) {
     },
   };
 }
+
+const plenty = { budget: { tokens: 1_000_000, cost: 1_000_000, time: "10h" } };
+
+const labelsOf = (count: number): Record<string, string> =>
+  Object.fromEntries(Array.from({ length: count }, (_, index) => [`label ${index}`, "some"]));
 
 const repeatable: ReadonlySet<string> = new Set([
   "command:WorkflowExecute",

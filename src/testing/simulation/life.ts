@@ -29,6 +29,7 @@ export type Variant = {
   store?: (store: Store) => Store;
   clock?: (clock: Clock) => Clock;
   options?: (options: Options) => Options;
+  troupe?: (troupe: Troupe) => Troupe;
 };
 
 export type LifeParts = {
@@ -72,7 +73,8 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
     },
   );
   const given = { ...parts.options(handlersAlarms.clock), store: variant.store?.(mortal) ?? mortal, clock };
-  const begun = await troupe(variant.options?.(given) ?? given);
+  const opened = await troupe(variant.options?.(given) ?? given);
+  const begun = variant.troupe?.(opened) ?? opened;
   begun.subscribe((committed) => {
     if (!isOver) heard(committed, number);
   });

@@ -1,6 +1,6 @@
 // What a simulation plays: workflows, what handlers do, what a client does and when, and what goes wrong. Plain data.
 
-import type { WorkflowSpec } from "../../actors/definition.ts";
+import type { ConcurrencySpec, RateSpec, WorkflowSpec } from "../../language/spec.ts";
 import type { Limits } from "../../actors/limits.ts";
 
 /** What a handler does when it is called. */
@@ -12,6 +12,10 @@ export type Act =
   | { do: "deaf"; ms: number }
   /** Never answers, until everything else is over. */
   | { do: "hang" }
+  /** Answers at once, and says what it used up. */
+  | { do: "spend"; tokens: number; cost: number }
+  /** Says a step every so often, so many times, and then answers. */
+  | { do: "steps"; everyMs: number; times: number }
   | { do: "throw"; code: string | null; ms: number }
   /** Returns what no handler should, by number. */
   | { do: "garbage"; which: number }
@@ -19,15 +23,15 @@ export type Act =
   | { do: "call"; tools: string[]; bears: boolean };
 
 /** A handler does one after the other, one a call, and begins anew after the last. */
-export type Cast = { id: string; acts: Act[] };
+export type Cast = { id: string; acts: Act[]; concurrency?: ConcurrencySpec; rate?: RateSpec };
 
 /** What a client does at a time after the beginning. `of` is the number of an execution it began. */
 export type Move = { at: number } & (
-  | { do: "start"; workflow: string; key: string | null; n: number }
+  | { do: "start"; workflow: string; key: string | null; n: number; labels: number }
   | { do: "execute"; agent: string }
   | { do: "execute"; tool: string }
   | { do: "execute"; task: string }
-  | { do: "signal"; of: number; name: string }
+  | { do: "signal"; of: number; name: string; n: number }
   | { do: "pause"; of: number }
   | { do: "resume"; of: number }
   | { do: "cancel"; of: number }
@@ -37,6 +41,14 @@ export type Move = { at: number } & (
   | { do: "cancel part"; of: number; part: number }
   /** A command that was said is delivered once more. */
   | { do: "repeat"; of: number }
+  /** Begins it once more at one of its tasks, with what it had found out before. */
+  | { do: "fork"; of: number; task: number; isRetry: boolean }
+  /** Asks for everything there is, and for the history of one. */
+  | { do: "look"; of: number }
+  /** Subscribes, and never lets go. */
+  | { do: "listen" }
+  /** Adds a definition that is as large as may be in one way, or larger by one. */
+  | { do: "define"; what: "tasks" | "branches" | "nesting"; isTooMuch: boolean }
 );
 
 export type Fault =

@@ -1,5 +1,7 @@
 // A failing scenario made smaller, as long as it fails in the same way: less of everything, then simpler handlers.
 
+import { innerBlocks } from "../../language/blocks.ts";
+import type { TaskSpec, WorkflowSpec } from "../../language/spec.ts";
 import type { Finding } from "./evidence.ts";
 import type { Variant } from "./life.ts";
 import type { Scenario } from "./scenario.ts";
@@ -40,6 +42,14 @@ function* reductions(scenario: Scenario): Generator<Smaller> {
       workflows: one.workflows.map((spec) => (spec.id === id ? { ...spec, tasks: lastTaken(spec.tasks) } : spec)),
     });
   }
+  for (const { id, tasks } of scenario.workflows) {
+    for (const key of optional.workflow) yield inWorkflow(id, ({ [key]: _gone, ...spec }) => spec as WorkflowSpec);
+    for (const task of within(tasks)) {
+      for (const key of optional.task) {
+        if (key in task) yield inWorkflow(id, (spec) => ({ ...spec, tasks: lighter(spec.tasks, task.id, key) }));
+      }
+    }
+  }
   for (const kind of ["agents", "tools"] as const) {
     for (const { id } of scenario[kind]) {
       yield (one) => ({
@@ -53,6 +63,31 @@ function* reductions(scenario: Scenario): Generator<Smaller> {
     }
   }
   yield (one) => ({ ...one, commitMs: 0 });
+}
+
+/** What a workflow and its tasks can do without. */
+const optional = {
+  workflow: ["concurrency", "rate", "budget", "priority", "fair_by", "input", "output", "undo_timeout", "result"],
+  task: ["undo", "retry", "total_timeout", "start_timeout", "heartbeat", "pause_before", "with"],
+} as const;
+
+const inWorkflow =
+  (id: string, change: (spec: WorkflowSpec) => WorkflowSpec): Smaller =>
+  (one) => ({ ...one, workflows: one.workflows.map((spec) => (spec.id === id ? change(spec) : spec)) });
+
+const within = (tasks: readonly TaskSpec[]): TaskSpec[] =>
+  tasks.flatMap((task) => [task, ...innerBlocks(task).flatMap(({ block }) => within(block))]);
+
+/** The same tasks, one of them without one of its keys. */
+function lighter(tasks: readonly TaskSpec[], id: string, key: (typeof optional.task)[number]): TaskSpec[] {
+  return tasks.map((task) => {
+    const { [key]: gone, ...rest } = task;
+    const one = (task.id === id || gone === undefined ? rest : { ...rest, [key]: gone }) as TaskSpec;
+    if (one.type === "each") return { ...one, do: lighter(one.do, id, key) };
+    if (one.type !== "parallel") return one;
+    const branches = Object.entries(one.branches).map(([name, block]) => [name, lighter(block, id, key)]);
+    return { ...one, branches: Object.fromEntries(branches) as typeof one.branches };
+  });
 }
 
 function lastTaken(tasks: Scenario["workflows"][number]["tasks"]): typeof tasks {

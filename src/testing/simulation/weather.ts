@@ -17,6 +17,10 @@ type Means = { clock: VirtualClock; random: () => number; weather: Weather; bega
 /** What is kept by a transport has to be settled by who takes it. */
 const storedMark = "Simulated-Stored";
 
+/** When somebody is looked for again who hears what is stored, and how long it is kept. */
+const retryMs = 1_000;
+const keptForMs = 300_000;
+
 /** When a delivery arrives, perhaps more than once, perhaps never. */
 function arrivals({ clock, random, weather, beganAt, isCalm }: Means, isStored: boolean): number[] {
   const now = clock.now();
@@ -32,19 +36,44 @@ function arrivals({ clock, random, weather, beganAt, isCalm }: Means, isStored: 
 export function weatherOver(inner: Transport, means: Means): { transport: Transport; die: () => void } {
   const ends = new Set<() => void>();
   let isDead = false;
+  let keeper: Connection | undefined;
+  /** Stored, and in the hands of somebody who has not said yet that its effect is on disk. */
+  const unsettled = new Set<Delivery>();
+  /** Stored, and perhaps in nobody's hands yet. */
+  const sent: { at: number; delivery: Delivery }[] = [];
+  const kept = (): Connection => (keeper ??= inner.connect({ name: "kept", onFault: () => undefined }));
+
+  /** What is stored was taken: whoever sent or heard it may be dead when it comes. */
+  function keep({ subject, bytes, headers }: Delivery, until = means.clock.now() + keptForMs): void {
+    if (kept().hasInterest(subject)) return void kept().publish(subject, bytes, { headers, stored: true });
+    if (means.clock.now() >= until) return;
+    means.clock.alarm(means.clock.now() + retryMs, () => keep({ subject, bytes, headers }, until));
+  }
 
   function connect(options: Parameters<Transport["connect"]>[0]): Connection {
     const connection = inner.connect(options);
     let lastAt = 0;
+    let isClosed = false;
     return {
       ...facadeOf(connection),
+      async close() {
+        isClosed = true;
+        await connection.close();
+        for (const delivery of unsettled) keep(delivery);
+      },
       publish(subject, bytes, outgoing = {}) {
         if (isDead) return undefined;
         const isStored = outgoing.stored === true;
         const times = arrivals(means, isStored);
         const headers = isStored ? { ...outgoing.headers, [storedMark]: "yes" } : outgoing.headers;
         const given = { ...outgoing, ...(headers && { headers }) };
-        const send = (): void => void (isDead || connection.publish(subject, bytes, given));
+        const send = (): void => {
+          const delivery = { subject, bytes, headers: given.headers ?? {} };
+          if (!isDead && !isClosed) {
+            if (isStored) sent.push({ at: means.clock.now(), delivery });
+            void connection.publish(subject, bytes, given);
+          } else if (isStored) keep(delivery);
+        };
         for (const time of times) {
           const at = isStored ? time : Math.max(time, lastAt);
           if (!isStored) lastAt = at;
@@ -60,7 +89,9 @@ export function weatherOver(inner: Transport, means: Means): { transport: Transp
           // Whoever cannot take it now is given it again.
           const nak = (delayMs: number): void =>
             void means.clock.alarm(means.clock.now() + Math.max(1, delayMs), () => receive(delivery));
-          hear({ ...delivery, headers, ack: () => undefined, term: () => undefined, nak });
+          unsettled.add(delivery);
+          const settle = (): void => void unsettled.delete(delivery);
+          hear({ ...delivery, headers, ack: settle, term: settle, nak });
         };
         const subscription = connection.subscribe(pattern, receive, group);
         const end = (): void => {
@@ -77,6 +108,8 @@ export function weatherOver(inner: Transport, means: Means): { transport: Transp
     die() {
       isDead = true;
       for (const end of ends) end();
+      for (const delivery of unsettled) keep(delivery);
+      for (const { at, delivery } of sent) if (at === means.clock.now()) keep(delivery);
     },
   };
 }

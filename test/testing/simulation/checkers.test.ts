@@ -8,7 +8,8 @@ import type { AgentContext, AgentDefinition, AgentHandler } from "../../../src/a
 import type { Clock } from "../../../src/actors/clock.ts";
 import type { Component, Ear, Word } from "../../../src/actors/component.ts";
 import { orchestrator } from "../../../src/actors/orchestrator.ts";
-import type { Options } from "../../../src/runtime/troupe.ts";
+import type { ConcurrencySpec, TaskSpec } from "../../../src/language/spec.ts";
+import type { Options, Troupe } from "../../../src/runtime/troupe.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { scenarioOf, simulate, type Finding, type Scenario, type Variant } from "../../../src/testing/index.ts";
 
@@ -126,6 +127,44 @@ const oneMoreAttempt = (options: Options): Options => ({
   })),
 });
 
+const everyTask = (tasks: readonly TaskSpec[], change: (task: TaskSpec) => TaskSpec): TaskSpec[] =>
+  tasks.map((task) => {
+    const changed = change(task);
+    if (changed.type === "each") return { ...changed, do: everyTask(changed.do, change) };
+    if (changed.type !== "parallel") return changed;
+    const branches = Object.entries(changed.branches).map(([name, block]) => [name, everyTask(block, change)]);
+    return { ...changed, branches: Object.fromEntries(branches) as typeof changed.branches };
+  });
+const bearing = (options: Options): Options => ({
+  ...options,
+  workflows: (options.workflows ?? []).map((spec) => ({
+    ...spec,
+    tasks: everyTask(spec.tasks, (task) =>
+      task.type === "parallel" || task.type === "each" ? { ...task, strategy: "best_effort" } : task,
+    ),
+  })),
+});
+const oneMoreAtOnce = (options: Options): Options => {
+  const widened = <T extends { concurrency?: ConcurrencySpec }>(one: T): T =>
+    one.concurrency ? { ...one, concurrency: { ...one.concurrency, limit: one.concurrency.limit + 1 } } : one;
+  return {
+    ...options,
+    agents: (options.agents ?? []).map(widened),
+    tools: (options.tools ?? []).map(widened),
+    workflows: (options.workflows ?? []).map(widened),
+  };
+};
+
+// ── troupes ──
+
+const forgetfulForks = (troupe: Troupe): Troupe => ({
+  ...troupe,
+  async fork(execId) {
+    const again = await troupe.retry(execId);
+    return { execId: again.execId, forkOf: execId };
+  },
+});
+
 // ── ears ──
 
 const deaf = (): Ear => () => undefined;
@@ -154,6 +193,15 @@ const canceled = ({ workflow, task, ...word }: Word): object => ({
   task,
   payload: payload(word as Word, "CANCELED"),
 });
+
+/** What was done last is noted as if it had been done first. */
+const oldestFirst =
+  (ear: Ear): Ear =>
+  (host, heard) => {
+    const { undo } = host.run.facts;
+    if (undo) host.note("undo", { ...undo, done: Object.fromEntries(Object.entries(undo.done).reverse()) });
+    ear(host, heard);
+  };
 
 const succeeded = "event:TaskExecutionSuccess" as const;
 const defects: readonly Defect[] = [
@@ -187,9 +235,17 @@ const defects: readonly Defect[] = [
     variant: { clock: withoutFiveSeconds },
     ear: { of: orchestrator, key: "command:WorkflowPause", instead: deaf },
   },
+  { breaks: "I13", what: "containers that bear what they should not", variant: { options: bearing } },
+  {
+    breaks: "I14",
+    what: "undoing that begins with the oldest",
+    ear: { of: orchestrator, key: "cue:UndoWanted", instead: oldestFirst },
+  },
+  { breaks: "I15", what: "one at a time more than there may be", variant: { options: oneMoreAtOnce } },
+  { breaks: "I16", what: "forks that begin at the beginning", variant: { troupe: forgetfulForks } },
 ];
 
-const seedsMax = 60;
+const seedsMax = 120;
 
 async function caught({ breaks, variant = {}, ear, scenario = quiet }: Defect): Promise<number | undefined> {
   const hears = ear?.of.hears as Record<string, Ear> | undefined;
@@ -215,7 +271,7 @@ describe("the checker of", () => {
   });
 
   test("every invariant has a defect that its checker catches", () => {
-    const all = Array.from({ length: 12 }, (_, index) => `I${index + 1}`);
+    const all = Array.from({ length: 16 }, (_, index) => `I${index + 1}`);
     expect(defects.map(({ breaks }) => breaks)).toEqual(all);
   });
 });

@@ -5,7 +5,8 @@
 import { expect, test } from "vitest";
 import { scenarioOf, simulate, type Scenario } from "../../../src/testing/index.ts";
 
-const seeds = [2, 5, 11, 17];
+/** The last four undo what they did, go through items, and are forked. */
+const seeds = [2, 5, 11, 17, 52, 75, 122, 195];
 
 test.each(seeds)("seed %i survives a crash at every append", async (seed) => {
   const scenario: Scenario = { ...scenarioOf(seed, { isForeign: false }), faults: [] };

@@ -1,0 +1,3 @@
+// Writes the report of the day.
+
+export const report = ({ kind }: { kind: string }): { report: string } => ({ report: `the ${kind} report` });

@@ -1,0 +1,57 @@
+// The command `troupe validate`: prints every problem of a project, or of one workflow file, and where it stands.
+
+import { statSync } from "node:fs";
+import { basename, dirname, join, relative, resolve } from "node:path";
+import type { Command } from "commander";
+import { loadProject, loadWorkflow } from "../language/load.ts";
+import { inOrder, isError, problemText } from "../language/problems.ts";
+import type { Problem } from "../language/spec.ts";
+import { exits } from "../protocol/errors.ts";
+
+type Options = { json?: true };
+type Checked = { problems: readonly Problem[]; files: ReadonlyMap<string, string>; says: string; folder: string };
+
+export const validate = (program: Command): void =>
+  void program
+    .command("validate")
+    .description("Check a project, or one workflow file, without running anything.")
+    .argument("[path]", "the folder of a project, or a file", ".")
+    .option("--json", "one line of JSON for each problem")
+    .action(async (path: string, options: Options) => {
+      const { problems, files, says, folder } = await check(resolve(path));
+      for (const problem of problems) {
+        const file = relative(process.cwd(), join(folder, problem.file)) || problem.file;
+        const shown = { ...problem, file: file.startsWith("..") ? join(folder, problem.file) : file };
+        console.log(options.json ? lineOf(shown) : `${problemText(shown, files.get(problem.file))}\n`);
+      }
+      if (problems.some(isError)) process.exitCode = exits.failed;
+      if (!options.json) console.log(summary(problems, says));
+    });
+
+async function check(path: string): Promise<Checked> {
+  const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? !/\.(?:ya?ml|m?[jt]s)$/.test(path);
+  if (isFolder || /^troupe\.(?:yaml|ts)$/.test(basename(path))) {
+    const folder = isFolder ? path : dirname(path);
+    const project = await loadProject(folder);
+    const { workflows, agents, tools } = project;
+    const has = [counted(workflows.length, "workflow"), counted(agents.length, "agent"), counted(tools.length, "tool")];
+    const problems = inOrder([...project.problems, ...project.unserved]);
+    return { ...project, problems, folder, says: `Project "${project.spec?.name}" is sound: ${has.join(", ")}.` };
+  }
+  const loaded = await loadWorkflow(path);
+  const problems = inOrder([...loaded.problems, ...loaded.unserved]);
+  return { ...loaded, problems, folder: dirname(path), says: `Workflow "${loaded.spec?.id}" is sound.` };
+}
+
+const counted = (count: number, thing: string): string => `${count} ${thing}${count === 1 ? "" : "s"}`;
+
+const lineOf = ({ file, line, col, code, message, hint, severity }: Problem): string =>
+  JSON.stringify({ file, line, col, code, message, ...(hint !== undefined && { hint }), severity });
+
+function summary(problems: readonly Problem[], says: string): string {
+  const errors = problems.filter(isError).length;
+  const warnings = problems.length - errors;
+  const told = warnings > 0 ? counted(warnings, "warning") : "";
+  if (errors === 0) return told ? `${says} ${told}.` : says;
+  return `${counted(errors, "error")}${told && `, ${told}`}.`;
+}
