@@ -294,7 +294,8 @@ export function newHandlers(means: Means) {
     stop(reason: string): void {
       for (const work of works.values()) dismiss(work, reason);
     },
-    isIdle: (): boolean => works.size === 0,
+    /** Nobody is at work, or about to be. */
+    isIdle: (): boolean => works.size === 0 && due.size === 0,
   };
 }
 

@@ -7,6 +7,7 @@
 //   J1. No runtime is given more at once than it said it can take.
 //   J2. A runtime that drains, or has left, is given nothing.
 //   J3. Whatever a runtime held when its lease ran out is told to its dispatch, once.
+//   J4. A restart sends nobody away for want of a runtime that was here before, until its lease would be over.
 
 import { agentRuntime } from "../machines/agent-runtime.ts";
 import { fire, type Life, type Stamp, start, step, type Timer } from "../machines/step.ts";
@@ -45,6 +46,8 @@ export function newRegistry({ clock, stamp, tell, say }: Means) {
   const alarms = new Set<() => void>();
   let isStopped = false;
   let choices = 0;
+  /** Until then runtimes of before a restart may be heard of again. */
+  let expectedUntil = 0;
 
   const serves = ({ registration }: Runtime, agent: string): boolean => {
     const { agents } = registration.agent_runtime.capabilities;
@@ -127,7 +130,7 @@ export function newRegistry({ clock, stamp, tell, say }: Means) {
       const [first, ...others] = free;
       // One that drains comes back, or another in its place: until then whoever asks waits in line.
       const isComing = [...runtimes.values()].some((one) => serves(one, agent) && stateOf(one) === "draining");
-      if (!first) return { is: candidates.length > 0 || isComing ? "busy" : "none" };
+      if (!first) return { is: candidates.length > 0 || isComing || clock.now() < expectedUntil ? "busy" : "none" };
       const { id, exec_id } = others.reduce((best, one) => (isFairer(one, best) ? one : best), first).registration
         .agent_runtime;
       return { is: "chosen", runtime: { id, exec_id } };
@@ -162,6 +165,20 @@ export function newRegistry({ clock, stamp, tell, say }: Means) {
         held: runtime.held.size,
         max: runtime.registration.agent_runtime.capabilities.max_concurrent_executions,
       })),
+    /** After a restart: whoever was here before has so long to be heard of again, and nobody is sent away meanwhile. */
+    expect(forMs: number): void {
+      expectedUntil = clock.now() + forMs;
+      const cancel = clock.alarm(expectedUntil, () => {
+        alarms.delete(cancel);
+        for (const [execId, { agent, place }] of Array.from(waiting)) {
+          if ([...runtimes.values()].some((one) => serves(one, agent))) continue;
+          waiting.delete(execId);
+          // It asks once more, and hears that there is nobody.
+          tell(place, { type: "cue:RuntimeFree" });
+        }
+      });
+      alarms.add(cancel);
+    },
     stop(): void {
       isStopped = true;
       for (const cancel of alarms) cancel();

@@ -61,6 +61,9 @@ type OpenUnit = {
   waiting: Waiting[];
 };
 
+/** What a runtime that says nothing else has. */
+const leaseMs = 15_000;
+
 export function openSystem({ store, clock, random, world, ears, report }: SystemParts) {
   const ids = minter(random);
   const mailbox: Letter[] = [];
@@ -281,6 +284,9 @@ export function openSystem({ store, clock, random, world, ears, report }: System
     async recover(): Promise<{ live: number; busy: number; parked: number }> {
       // Counted before the first alarm rings: a run that ends meanwhile would keep its slot for ever.
       const inheritance = await inheritanceOf(store, world.definitions);
+      const runtimes = await store.find({ entity: "agent_runtime", status: ["REGISTERED"], limit: 2 });
+      const wereOthers = runtimes.rows.some(({ execId }) => execId !== world.runtime?.exec_id);
+      if (wereOthers) world.registry.expect(leaseMs);
       const { live, busy, broken } = residents.settle();
       // Whoever is let in goes on after those that were at work: these have their places first.
       isReacting = true;

@@ -5,6 +5,7 @@
 import { describe, expect, it } from "vitest";
 import type { Options } from "../../src/runtime/options.ts";
 import { troupe } from "../../src/runtime/troupe.ts";
+import { makeDisk, openMemory } from "../../src/store/memory.ts";
 import { at, rest, type Stage, stage } from "../kit/bridged.ts";
 
 const orchestration = ["orchestrator", "task-dispatcher", "task-executor", "agent-dispatcher"];
@@ -167,6 +168,19 @@ describe("a run over several processes", () => {
     await set.open({ roles: execution, agents: [reader], tools });
     expect(await set.until(first.run("w", {}))).toMatchObject({ status: "SUCCESS", output: { attempt: 2 } });
     expect(told).toEqual([undefined, { page: 4 }]);
+  });
+
+  it("waits after a restart for the runtimes that were there before", async () => {
+    const set = stage();
+    const disk = makeDisk();
+    const first = await set.open({ workflows, roles: orchestration, store: openMemory({ disk }) });
+    await set.open({ agents, tools, roles: execution });
+    await set.until(first.start("w", { q: 1 }).result());
+    await first.stop();
+    const second = await set.open({ workflows, roles: orchestration, store: openMemory({ disk }) });
+    const end = await set.until(second.start("w", { q: 2 }).result());
+    expect(end.status).toBe("SUCCESS");
+    expect((await second.history(end.execId)).map(({ type }) => type)).not.toContain("event:AgentDispatchFailed");
   });
 
   it("loses an agent whose process dies, once the lease of its runtime is over", async () => {

@@ -3,6 +3,7 @@
 
 import { describe, expect, test } from "vitest";
 import type { AgentContext } from "../../src/agents/agent.ts";
+import { newHandlers } from "../../src/actors/handlers.ts";
 import type { Options } from "../../src/runtime/options.ts";
 import { type Bed, heldAgent, openBed, second, settled } from "../runtime/bed.ts";
 
@@ -17,6 +18,14 @@ const failed = (cause_code?: string, message: unknown = expect.anything()): obje
   const without: unknown = expect.not.objectContaining({ cause_code: expect.anything() });
   return { status: "FAILED", error: { code: "AGENT_ERROR", message, details: cause_code ? { cause_code } : without } };
 };
+
+test("who has a place and has not begun is not idle: a process that stops waits for him, too", () => {
+  const handlers = newHandlers({} as Parameters<typeof newHandlers>[0]);
+  handlers.reserve("agent", "run", "handler/one");
+  expect(handlers.isIdle()).toBe(false);
+  handlers.release("handler/one");
+  expect(handlers.isIdle()).toBe(true);
+});
 
 describe("what a handler returns", () => {
   test.each<[string, unknown, object]>([

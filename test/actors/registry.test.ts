@@ -190,6 +190,21 @@ describe("leaving", () => {
     expect(told).toEqual([]);
   });
 
+  test("J4: after a restart whoever asks waits for runtimes of before, and is told when they do not come", () => {
+    const { give, register, registry, clock, told } = opened();
+    registry.expect(15 * second);
+    expect([give("first"), give("second", "b")]).toEqual(["busy", "busy"]);
+    registry.wait("a", "first", { run: "first", address: "first" });
+    registry.wait("b", "second", { run: "second", address: "second" });
+    clock.advance(5 * second);
+    register("one");
+    expect(told).toEqual(["first cue:RuntimeFree"]);
+    expect(give("first")).toBe("one");
+    clock.advance(10 * second);
+    expect(told).toEqual(["first cue:RuntimeFree", "second cue:RuntimeFree"]);
+    expect(give("second", "b")).toBe("none");
+  });
+
   test("beats of a runtime that nobody knows change nothing", () => {
     const { beat, registry, clock } = opened();
     beat("stranger");
