@@ -3,6 +3,7 @@
 import { definitionIn, inherited, lineageOf } from "./lineage.ts";
 import { answerEnded, answerOrder, answerUnknown } from "../machines/answers.ts";
 import { oneAttempt } from "../machines/retry.ts";
+import { callIn, wordsOfLoss } from "../machines/task-calls.ts";
 import { taskExecution } from "../machines/task-execution.ts";
 import { workflowExecution } from "../machines/workflow-execution.ts";
 import type { Message } from "../protocol/catalogue.ts";
@@ -223,6 +224,12 @@ const fromExecutor: Ear = (host, heard) => {
   if (heard.by !== "WO") toTask(host, heard);
 };
 
+/** No chart is left that would see to its end: whoever called it is gone. */
+const callStarted: Ear = (host, { word, by }) => {
+  if (by === "WO" || host.tell(taskAt(word.task?.exec_id ?? ""), word)) return;
+  for (const said of wordsOfLoss(callIn(as<Message<"event:AgentExecutionStarted">>(word)))) host.say("WO", said);
+};
+
 const agentEnded: Ear = (host, heard) => {
   usedByAgent(host, heard);
   fromExecutor(host, heard);
@@ -267,11 +274,11 @@ export const orchestrator: Component = {
     "event:TaskExecutionFailed": fromExecutor,
     "event:TaskExecutionCanceled": fromExecutor,
     "progress:TaskStep": toTask,
-    "event:AgentExecutionStarted": fromExecutor,
+    "event:AgentExecutionStarted": callStarted,
     "event:AgentExecutionResult": agentEnded,
     "event:AgentExecutionFailed": agentEnded,
     "event:AgentExecutionCanceled": agentEnded,
-    "event:ToolExecutionStarted": fromExecutor,
+    "event:ToolExecutionStarted": callStarted,
     "event:ToolExecutionSuccess": fromExecutor,
     "event:ToolExecutionFailed": fromExecutor,
     "event:ToolExecutionCanceled": fromExecutor,

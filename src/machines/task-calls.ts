@@ -3,7 +3,15 @@
 import { assign, enqueueActions } from "xstate";
 import { fault } from "./cues.ts";
 import { parentSetup } from "./task-children.ts";
-import { endedCallsMax, lastOver, me, type OpenCall, type TaskContext, type TaskHears } from "./task-memory.ts";
+import {
+  endedCallsMax,
+  lastOver,
+  me,
+  type OpenCall,
+  type TaskContext,
+  type TaskHears,
+  type TaskSays,
+} from "./task-memory.ts";
 
 const lost = fault("CALLER_LOST", "the caller of this call vanished");
 
@@ -20,7 +28,7 @@ const ends = [
 type CallEvent = Extract<TaskHears, { type: (typeof begins)[number] | (typeof ends)[number] }>;
 
 /** The call that an agent or tool event is about, its parents as the event names them. */
-function callIn(event: TaskHears): OpenCall {
+export function callIn(event: object): OpenCall {
   const { type, workflow, task, agent, tool, payload } = event as CallEvent;
   const kind = type.startsWith("event:Tool") ? "tool" : "agent";
   const { id = "", exec_id = "" } = (kind === "tool" ? tool : agent) ?? {};
@@ -41,6 +49,27 @@ const hasOrphans = (context: TaskContext): boolean => {
 
 const withEnded = ({ endedCalls }: TaskContext, ended: OpenCall[]): string[] =>
   [...endedCalls, ...ended.map(({ callee }) => callee.exec_id)].slice(-endedCallsMax);
+
+type Loss = Extract<
+  TaskSays,
+  { type: "command:ToolCancel" | "command:AgentCancel" | "event:ToolExecutionFailed" | "event:AgentExecutionFailed" }
+>;
+
+/** What is said of a call whose caller is gone: it has to stop, and it has failed. */
+export function wordsOfLoss({ kind, callee, parents, attempt }: OpenCall): Loss[] {
+  const cancel = { attempt, cause: "caller_lost" as const, reason: lost.error.message };
+  const failed = { status: "FAILED" as const, result: lost, context: { attempt } };
+  if (kind === "tool") {
+    return [
+      { type: "command:ToolCancel", ...parents, tool: callee, payload: { context: cancel } },
+      { type: "event:ToolExecutionFailed", ...parents, tool: callee, payload: failed },
+    ];
+  }
+  return [
+    { type: "command:AgentCancel", ...parents, agent: callee, payload: { context: { ...cancel, canceled_by: me } } },
+    { type: "event:AgentExecutionFailed", ...parents, agent: callee, payload: failed },
+  ];
+}
 
 export const callsSetup = parentSetup.extend({
   guards: {
@@ -63,18 +92,7 @@ export const callsSetup = parentSetup.extend({
     watch: assign(({ context }) => ({ watchedAttempt: lastOver(context) })),
     endOrphans: enqueueActions(({ context, enqueue }) => {
       const orphans = callsUpTo(context, context.watchedAttempt);
-      for (const { kind, callee, parents, attempt } of orphans) {
-        const cancel = { attempt, cause: "caller_lost" as const, reason: lost.error.message };
-        const failed = { status: "FAILED" as const, result: lost, context: { attempt } };
-        if (kind === "tool") {
-          enqueue.emit({ type: "command:ToolCancel", ...parents, tool: callee, payload: { context: cancel } });
-          enqueue.emit({ type: "event:ToolExecutionFailed", ...parents, tool: callee, payload: failed });
-        } else {
-          const told = { context: { ...cancel, canceled_by: me } };
-          enqueue.emit({ type: "command:AgentCancel", ...parents, agent: callee, payload: told });
-          enqueue.emit({ type: "event:AgentExecutionFailed", ...parents, agent: callee, payload: failed });
-        }
-      }
+      for (const orphan of orphans) for (const word of wordsOfLoss(orphan)) enqueue.emit(word);
       enqueue.assign({
         calls: context.calls.filter((call) => !orphans.includes(call)),
         endedCalls: withEnded(context, orphans),

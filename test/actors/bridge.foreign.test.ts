@@ -178,6 +178,28 @@ describe("a runtime of another language", () => {
     expect(log.map(({ fields }) => fields["code"])).toContain("LATE_MESSAGE");
   });
 
+  it("that says it started something for a task that is gone is told to stop, and nothing stays open", async () => {
+    const { troupe, foreign, until, pass } = await played((order, self, reply) => {
+      acknowledge(order, self, reply);
+      started(order, self);
+      answer(order, self, { a: 1 });
+    });
+    const { execId } = await until(troupe.start("consult", { q: 1 }).result());
+    await pass(60_000);
+    const [order] = foreign.orders;
+    const stray = uuid(0x57);
+    started({ ...order, agent: { id: "oracle", exec_id: stray } }, foreign);
+    await rest();
+    const said = (await troupe.history(execId)).filter(({ envelope }) => at(envelope, "agent.exec_id") === stray);
+    expect(said.map(({ type }) => type)).toEqual([
+      "event:AgentExecutionStarted",
+      "command:AgentCancel",
+      "event:AgentExecutionFailed",
+    ]);
+    expect(at(said.at(-1)?.envelope, "payload.result.error.code")).toBe("CALLER_LOST");
+    expect((await troupe.get(stray)).status).toBe("FAILED");
+  });
+
   it("that answers in bytes that are no message is refused, and the call runs into its time", async () => {
     const { troupe, until, watch, heard } = await played((order, self, reply) => {
       acknowledge(order, self, reply);
