@@ -197,7 +197,7 @@ describe("a runtime of another language", () => {
       "event:AgentExecutionFailed",
     ]);
     expect(at(said.at(-1)?.envelope, "payload.result.error.code")).toBe("CALLER_LOST");
-    expect((await troupe.get(stray)).status).toBe("FAILED");
+    expect(troupe.get(stray).status).toBe("FAILED");
   });
 
   it("that answers in bytes that are no message is refused, and the call runs into its time", async () => {
