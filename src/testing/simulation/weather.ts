@@ -17,9 +17,12 @@ type Means = { clock: VirtualClock; random: () => number; weather: Weather; bega
 /** What is kept by a transport has to be settled by who takes it. */
 const storedMark = "Simulated-Stored";
 
-/** When somebody is looked for again who hears what is stored, and how long it is kept. */
+/** When somebody is looked for again who hears what is stored; how long it is kept, and how often it is given out. */
 const retryMs = 1_000;
 const keptForMs = 300_000;
+const keptTimes = 3;
+/** What somebody has on disk, whichever process it was. */
+const settled = new WeakSet<Uint8Array>();
 
 /** When a delivery arrives, perhaps more than once, perhaps never. */
 function arrivals({ clock, random, weather, beganAt, isCalm }: Means, isStored: boolean): number[] {
@@ -44,10 +47,12 @@ export function weatherOver(inner: Transport, means: Means): { transport: Transp
   const kept = (): Connection => (keeper ??= inner.connect({ name: "kept", onFault: () => undefined }));
 
   /** What is stored was taken: whoever sent or heard it may be dead when it comes. */
-  function keep({ subject, bytes, headers }: Delivery, until = means.clock.now() + keptForMs): void {
-    if (kept().hasInterest(subject)) return void kept().publish(subject, bytes, { headers, stored: true });
-    if (means.clock.now() >= until) return;
-    means.clock.alarm(means.clock.now() + retryMs, () => keep({ subject, bytes, headers }, until));
+  function keep(delivery: Delivery, until = means.clock.now() + keptForMs, times = 0): void {
+    const { subject, bytes, headers } = delivery;
+    if (settled.has(bytes) || times === keptTimes || means.clock.now() >= until) return;
+    const isHeard = kept().hasInterest(subject);
+    if (isHeard) void kept().publish(subject, bytes, { headers, stored: true });
+    means.clock.alarm(means.clock.now() + retryMs, () => keep(delivery, until, times + Number(isHeard)));
   }
 
   function connect(options: Parameters<Transport["connect"]>[0]): Connection {
@@ -90,7 +95,10 @@ export function weatherOver(inner: Transport, means: Means): { transport: Transp
           const nak = (delayMs: number): void =>
             void means.clock.alarm(means.clock.now() + Math.max(1, delayMs), () => receive(delivery));
           unsettled.add(delivery);
-          const settle = (): void => void unsettled.delete(delivery);
+          const settle = (): void => {
+            unsettled.delete(delivery);
+            settled.add(delivery.bytes);
+          };
           hear({ ...delivery, headers, ack: settle, term: settle, nak });
         };
         const subscription = connection.subscribe(pattern, receive, group);
