@@ -13,7 +13,9 @@ export type Course = { status: string; code: string | null; output: unknown; tas
  * What a run uses up or keeps for later counts from its beginning: a fork has used nothing and kept nothing, and its
  * calls are not held back by those before them. How long a pause takes is for people to say.
  */
-export const isComparable = ({ workflows, agents, tools }: Scenario): boolean =>
+export const isComparable = ({ workflows, agents, tools, limits }: Scenario): boolean =>
+  // Where tools are few, a detached child may have taken the one that the run wanted, and not the fork.
+  limits.tools === undefined &&
   workflows.every(({ budget, rate, tasks }) => !budget && !rate && tasks.every(isRepeatable)) &&
   [...agents, ...tools].every(({ rate }) => rate === undefined);
 
