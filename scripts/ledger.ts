@@ -1,7 +1,7 @@
 // What was searched adds up in a file, by version and by the code itself: a seed counts for what it was played on.
 
 import { createHash } from "node:crypto";
-import { globSync, readFileSync, writeFileSync } from "node:fs";
+import { globSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** `code` is missing in lines of before it was noted. */
@@ -41,5 +41,8 @@ export function added(lines: readonly Searched[], one: Searched): Searched[] {
 
 export function enter(file: URL, one: Searched): void {
   const lines = JSON.parse(readFileSync(file, "utf8")) as Searched[];
-  writeFileSync(file, `${JSON.stringify(added(lines, one), null, 2)}\n`);
+  // Whole or not at all: whoever searches may be stopped at any moment.
+  const part = new URL(`${file.href}.part`);
+  writeFileSync(part, `${JSON.stringify(added(lines, one), null, 2)}\n`);
+  renameSync(part, file);
 }
