@@ -7,6 +7,19 @@ import { posix } from "node:path";
 import { describe, expect, test } from "vitest";
 import { manifest, treeOf, type Tree } from "./kit/tree.ts";
 
+const allFolders = [
+  "runtime",
+  "gateway",
+  "actors",
+  "language",
+  "machines",
+  "transport",
+  "store",
+  "agents",
+  "tools",
+  "protocol",
+];
+
 // Folder or top-level file of src → the folders, single files, packages and built-ins it may import. A new package or
 // built-in is a word in its owner's line, and nowhere else. Where a folder has an interface and implementations,
 // only the interface is named: who uses a store must not know which one it is.
@@ -66,19 +79,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "node:path",
     "node:util",
   ],
-  testing: [
-    "runtime",
-    "gateway",
-    "actors",
-    "language",
-    "machines",
-    "transport",
-    "store",
-    "agents",
-    "tools",
-    "protocol",
-    "xstate",
-  ],
+  testing: [...allFolders, "xstate"],
   cli: [
     "gateway/contract",
     "gateway/client",
@@ -92,19 +93,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "node:path",
     "node:util",
   ],
-  index: [
-    "runtime",
-    "gateway",
-    "actors",
-    "language",
-    "machines",
-    "transport",
-    "store",
-    "agents",
-    "tools",
-    "protocol",
-    "version",
-  ],
+  index: [...allFolders, "version"],
   version: ["node:module"],
 };
 const everyoneMayImport = ["node:assert"];

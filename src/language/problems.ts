@@ -23,8 +23,7 @@ export function problemOf(defect: Defect, file: string, place: { line: number; c
 }
 
 // A file may hold what would command the terminal that it is printed on.
-// oxlint-disable-next-line no-control-regex
-const controls = /[\0-\x08\x0a-\x1f\x7f-\x9f]/g;
+const controls = /[^\P{Cc}\t]/gu;
 
 /** As `troupe validate` prints it; without the source, the first line only. */
 export function problemText(problem: Problem, source?: string): string {

@@ -6,6 +6,21 @@ import type { TaskSpec, WorkflowSpec } from "../../src/language/spec.ts";
 import { heldAgent, hour, refusal, second, settled } from "../runtime/bed.ts";
 import { back, bedWith, fails, lastOf, step, takesLong } from "./undo-bed.ts";
 
+/** A run that was canceled while its second task is at work, and takes no notice. */
+async function canceledOverLate() {
+  const late = heldAgent("late", { ignores: true });
+  const bed = await bedWith(
+    { tasks: [step("a", { next: "b" }), { id: "b", type: "agent", agent: "late", undo: [back("b")] }] },
+    [],
+    [late.definition],
+  );
+  const { execId, result } = bed.t.start("w");
+  await settled();
+  void bed.t.cancel(execId);
+  await settled();
+  return { bed, execId, result };
+}
+
 describe("J1: what succeeded is undone, the newest first", () => {
   const two = [step("a", { next: "b" }), step("b", { next: "last" })];
   const slow: TaskSpec = { id: "last", type: "agent", agent: "slow", timeout: "2h" };
@@ -137,16 +152,7 @@ describe("J1: what succeeded is undone, the newest first", () => {
   });
 
   test("only once every task that was told to end has ended", async () => {
-    const late = heldAgent("late", { ignores: true });
-    const bed = await bedWith(
-      { tasks: [step("a", { next: "b" }), { id: "b", type: "agent", agent: "late", undo: [back("b")] }] },
-      [],
-      [late.definition],
-    );
-    const { execId, result } = bed.t.start("w");
-    await settled();
-    void bed.t.cancel(execId);
-    await settled();
+    const { bed, execId, result } = await canceledOverLate();
     expect(bed.t.why(execId)).toMatch(/^waits for its tasks to end, before what they did is undone/);
     expect(bed.undone()).toEqual([]);
     await bed.pass(6 * second);
@@ -156,16 +162,7 @@ describe("J1: what succeeded is undone, the newest first", () => {
 });
 
 test("J1: a task that had succeeded before its executor heard that it should end is undone, too", async () => {
-  const late = heldAgent("late", { ignores: true });
-  const bed = await bedWith(
-    { tasks: [step("a", { next: "b" }), { id: "b", type: "agent", agent: "late", undo: [back("b")] }] },
-    [],
-    [late.definition],
-  );
-  const { execId, result } = bed.t.start("w");
-  await settled();
-  void bed.t.cancel(execId);
-  await settled();
+  const { bed, execId, result } = await canceledOverLate();
   const [open] = (await bed.t.list({ run: execId, entity: "task", status: ["RUNNING"] })).items;
   // As an executor elsewhere says it, whose word crossed the cancel.
   const payload = { status: "SUCCESS", duration_ms: 1, result: { output: {} }, context: { attempt: 1 } };

@@ -2,7 +2,7 @@
 
 import type { Limits } from "../../actors/limits.ts";
 import type { TaskSpec, WorkflowSpec } from "../../language/spec.ts";
-import { fromUnknown } from "../../protocol/errors.ts";
+import { fromUnknown, TroupeError } from "../../protocol/errors.ts";
 import type { Life } from "./life.ts";
 import type { Move } from "./scenario.ts";
 
@@ -88,7 +88,7 @@ export function newTries() {
   return {
     tried,
     note,
-    /** What nobody answers, because the process is gone meanwhile, is of no account. */
+    /** What is refused, because the process is gone meanwhile, is of no account; anything else ends the play. */
     make(life: Life, move: Try, execId: string | undefined): void {
       if (move.do === "listen") return listen(life);
       const done =
@@ -97,7 +97,9 @@ export function newTries() {
           : move.do === "define"
             ? define(life, move)
             : fork(life, move, execId ?? "");
-      done.catch(() => undefined);
+      done.catch((error: unknown) => {
+        if (!(error instanceof TroupeError)) throw error;
+      });
     },
   };
 }
