@@ -15,6 +15,7 @@ import type { Store } from "../store/store.ts";
 import type { Clock } from "./clock.ts";
 import type { Component, Word } from "./component.ts";
 import { newInbound } from "./inbound.ts";
+import { envelopeBytes } from "./limits.ts";
 import { newOutbound } from "./outbound.ts";
 import { openOutbox } from "./outbox.ts";
 import { newRefuser } from "./refuser.ts";
@@ -42,7 +43,7 @@ export type BridgeParts = {
 export function openBridge(parts: BridgeParts) {
   const { transport, system, world, clock, subjects, isWire, report } = parts;
   const id = idOf(parts);
-  const bounds = { ...defaultBounds, sizeBytesMax: world.limits.payloadBytes };
+  const bounds = { ...defaultBounds, sizeBytesMax: world.limits.payloadBytes + envelopeBytes };
   const now = (): number => clock.now();
   const newId = (): string => system.id();
   const requests = newRequests();

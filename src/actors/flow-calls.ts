@@ -17,6 +17,8 @@ import { callFlowOf, doorsOf, type Flow } from "./flow-rules.ts";
 import type { Definitions } from "./world.ts";
 
 export type Call = { kind: CallKind; id: string; execId: string; input: unknown; run: string; address: string };
+/** Before a restart: it had begun, or was let in and had not, or stood in line. */
+export type Was = "begun" | "let in" | "waiting";
 export type Room = { is: "room" } | { is: "line" } | { is: "refused"; error: WireError };
 export type Calls = ReturnType<typeof newCalls>;
 
@@ -37,7 +39,7 @@ export function newCalls({ clock, memory, definitions, tell, again }: Means) {
   /** Handlers that begin anew, by the name that they wait under. */
   const restarts = new Map<string, Call>();
   /** What was found at a restart, until all of it is. */
-  let found: { id: string; call: Call; flow: Flow; isIn: boolean }[] | null = [];
+  let found: { id: string; call: Call; flow: Flow; was: Was }[] | null = [];
 
   const desk = newFlowDesk({
     clock,
@@ -82,10 +84,10 @@ export function newCalls({ clock, memory, definitions, tell, again }: Means) {
   }
   function come(one: NonNullable<typeof found>[number]): void {
     if (found) return void found.push(one);
-    const { id, call, flow, isIn } = one;
+    const { id, call, flow, was } = one;
     (id === call.execId ? calls : restarts).set(id, call);
     const wish = wishOf(call, flow);
-    if (isIn) line.hold(id, wish);
+    if (was !== "waiting") line.hold(id, wish, was === "begun");
     else if (desk.enter(id, wish)) granted(id);
   }
 
@@ -104,7 +106,7 @@ export function newCalls({ clock, memory, definitions, tell, again }: Means) {
         const flow = flowFor(call);
         if (!flow) return undefined;
         if (found) {
-          found.push({ id: execId, call, flow, isIn: false });
+          found.push({ id: execId, call, flow, was: "waiting" });
           return { is: "line" };
         }
         const wish = wishOf(call, flow);
@@ -123,23 +125,23 @@ export function newCalls({ clock, memory, definitions, tell, again }: Means) {
     abandon(run: string): void {
       for (const call of [...calls.values(), ...restarts.values()]) if (call.run === run) leave(call.execId);
     },
-    /** A call of before, as its run comes back: it was in, or it waited. */
-    resume(call: Call, isIn: boolean): void {
+    /** A call of before, as its run comes back. */
+    resume(call: Call, was: Was): void {
       const flow = known(call);
-      if (flow) come({ id: call.execId, call, flow, isIn });
+      if (flow) come({ id: call.execId, call, flow, was });
     },
     /** A handler is to begin anew; if its agent or tool has a rate, in its turn: whether it has. */
     restart(call: Call): boolean {
       const rate = known(call)?.rate;
-      if (rate) come({ id: againAs(call.execId), call, flow: { rate }, isIn: false });
+      if (rate) come({ id: againAs(call.execId), call, flow: { rate }, was: "waiting" });
       return rate !== undefined;
     },
     /** All runs that hold on to something are back: who came first goes first. */
     open(): void {
       const all = (found ?? []).sort((one, other) => (one.call.execId < other.call.execId ? -1 : 1));
       found = null;
-      for (const one of all) if (one.isIn) come(one);
-      for (const one of all) if (!one.isIn) come(one);
+      for (const one of all) if (one.was !== "waiting") come(one);
+      for (const one of all) if (one.was === "waiting") come(one);
     },
     why: (execId: string): string | undefined => desk.why(execId),
     lines: desk.lines,

@@ -261,11 +261,12 @@ export function newFlowLine(recall: (door: string) => readonly number[] = () => 
       }
       return [...granted, ...fill(all, now)];
     },
-    /** Is in, whether there is room or not: it was before a restart. */
-    hold(id: string, wish: Wish): void {
+    /** Is in, whether there is room or not: it was before a restart, and had begun or was about to. */
+    hold(id: string, wish: Wish, hasBegun = true): void {
       if (members.has(id)) return;
-      members.set(id, { id, wish, queue: null, arrival: 0, hasBegun: true });
-      for (const door of [...wish.doors, ...(wish.also ?? [])]) if (!door.rate) door.held += 1;
+      const member: Member = { id, wish, queue: null, arrival: 0, hasBegun };
+      members.set(id, member);
+      for (const door of [...wish.doors, ...(wish.also ?? [])]) if (!door.rate || !hasBegun) letInBy(door);
     },
     /** Who was let in begins, perhaps once more: that time counts for its rates. Gives their doors. */
     begin(id: string, now: number): Door[] {

@@ -18,14 +18,14 @@ export function outputOf(returned: unknown, bytesMax: number): Data {
 }
 
 /** A value as JSON within its size; what has no JSON, such as a function, is nothing. */
-export function contentOf(value: unknown, bytesMax: number, what: string): unknown {
+export function contentOf(value: unknown, bytesMax: number, what: string, limit = "payloadBytes"): unknown {
   const text: string | undefined = JSON.stringify(value);
   if (text === undefined) return {};
   checkDepth(text, what);
   const bytes = Buffer.byteLength(text);
   if (bytes <= bytesMax) return JSON.parse(text) as unknown;
   throw new TroupeError("PAYLOAD_TOO_LARGE", `${what} has ${bytes} bytes, at most ${bytesMax} are allowed`, {
-    limit: "payloadBytes",
+    limit,
     max: bytesMax,
     bytes,
   });

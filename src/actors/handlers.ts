@@ -40,6 +40,7 @@ type Work = {
 export type Means = {
   clock: Clock;
   payloadBytes: number;
+  stepBytes: number;
   /** Values of the environment, by name. */
   environment: Readonly<Record<string, string | undefined>>;
   agents: ReadonlyMap<string, AgentDefinition>;
@@ -88,7 +89,10 @@ export function newHandlers(means: Means) {
       env: envOf(definition),
       correlationId: means.correlationId(run),
       log: means.log({ [kind]: id, exec_id, attempt }),
-      step: (step: unknown) => progress(work, order, "Step", { step: contentOf(step, means.payloadBytes, "the step") }),
+      step: (said: unknown) => {
+        const step = contentOf(said, means.stepBytes, "the step", "stepBytes");
+        progress(work, order, "Step", { step });
+      },
       ...(kind === "agent" && {
         ...(asked?.action !== undefined && { action: asked.action }),
         thinking,

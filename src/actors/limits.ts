@@ -4,6 +4,9 @@ import { TroupeError } from "../protocol/errors.ts";
 import { nearest } from "../protocol/nearest.ts";
 import { clip, type FieldError } from "../protocol/refusal.ts";
 
+/** What a message adds at the most to the content that it carries. */
+export const envelopeBytes = 65_536;
+
 type Row = { readonly default: number; readonly least?: number; readonly behaviour: string };
 
 export const limits = {
@@ -27,9 +30,15 @@ export const limits = {
     default: 1_000,
     behaviour: "tools at work at once; one more fails with TOOL_DISPATCH_FAILED, reason all_busy",
   },
+  // With what a message adds to it this is 1 MiB, which is what a NATS server takes unless it is told otherwise.
   payloadBytes: {
-    default: 1_048_576,
+    default: 983_040,
     behaviour: "bytes of one input, output or signal; a larger one is refused with PAYLOAD_TOO_LARGE",
+  },
+  stepBytes: {
+    default: 32_768,
+    behaviour:
+      "bytes of one step that a handler reports; reporting a larger one throws PAYLOAD_TOO_LARGE in the handler",
   },
   stepsMax: {
     default: 1_000,

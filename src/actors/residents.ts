@@ -13,7 +13,7 @@ import { fromUnknown } from "../protocol/errors.ts";
 import type { RunState, Store } from "../store/store.ts";
 import type { Clock } from "./clock.ts";
 import type { Heard, Word } from "./component.ts";
-import type { Call } from "./flow-calls.ts";
+import type { Call, Was } from "./flow-calls.ts";
 import type { Ears, Input } from "./react.ts";
 import { runFromRows } from "./parked.ts";
 import { inertWorld, replay } from "./replay.ts";
@@ -150,7 +150,7 @@ export function openResidents({ store, clock, world, ears, report, take, post, i
           order: { agent: { id: string; exec_id: string } };
         };
         const place = { run: run.id, address };
-        world.calls.resume(agentCall(run.id, address, context), value !== "inLine" && value !== "choosing");
+        world.calls.resume(agentCall(run.id, address, context), wasOf[String(value)] ?? "begun");
         if (runtime) world.registry.take(runtime.exec_id, order.agent.exec_id, place);
         else if (value === "queued" && world.registry.hasRoom(order.agent.id)) {
           // Before its patience ends, which may have been while nobody was here.
@@ -160,7 +160,7 @@ export function openResidents({ store, clock, world, ears, report, take, post, i
       }
       if (machine.id !== "handlerRun" || isStopped()) continue;
       const call = toolCall(run.id, address, context);
-      if (call) world.calls.resume(call, value !== "queued");
+      if (call) world.calls.resume(call, value === "queued" ? "waiting" : "begun");
       // Its place is its own before anything new is taken.
       if (value === "running") world.handlers.reserve(call ? "tool" : "agent", run.id, address);
       if (value === "running") later(run.id, address, call ?? agentCall(run.id, address, context));
@@ -318,6 +318,9 @@ export function openResidents({ store, clock, world, ears, report, take, post, i
 }
 
 const nothing = (): void => undefined;
+
+/** Of a dispatch, by its state; in all others the agent had begun. */
+const wasOf: Readonly<Record<string, Was>> = { inLine: "waiting", choosing: "waiting", queued: "let in" };
 
 const creating: ReadonlySet<string> = new Set([
   "command:WorkflowExecute",

@@ -239,7 +239,7 @@ export const project: Keys = {
   },
   limits: {
     kind: object({
-      max_payload: { kind: { is: "size" }, default: "1MiB", says: "The most bytes of one message." },
+      max_payload: { kind: { is: "size" }, default: "960KiB", says: "The most bytes of one input, output or signal." },
       concurrency: { kind: count, default: 10_000, says: "Executions in flight, waiting ones included." },
       max_steps: { kind: count, default: 1_000, says: "Executions of one task within one run." },
     }),

@@ -107,7 +107,7 @@ async function assemble(store: Store, options: Options, prepared: Prepared) {
   // The parts that hold each other are tied by these: each is called only once everything is there.
   const handlers = newHandlers({
     clock,
-    payloadBytes: limits.payloadBytes,
+    ...limits,
     environment,
     agents: definitions.agents,
     tools: definitions.tools,

@@ -263,3 +263,19 @@ describe("the roles of a process", () => {
     await expect(opened({ roles: ["state-manager"] })).rejects.toThrow(/orchestrator/);
   });
 });
+
+it("content just within its limit is sent whole, with all that a message adds to it", async () => {
+  const set = stage();
+  const limits = { payloadBytes: 2_000 };
+  const q = "x".repeat(limits.payloadBytes - '{"q":""}'.length);
+  const copy = { id: "copy", handler: (input: unknown) => input as object };
+  const back = {
+    id: "back",
+    tasks: [{ id: "a", type: "agent" as const, agent: "copy", with: { q: "${{ input.q }}" } }],
+  };
+  const one = await set.open({ workflows: [back], roles: orchestration, limits });
+  await set.open({ agents: [copy], roles: execution, limits });
+  const { result } = one.start("back", { q });
+  expect(await set.until(result())).toMatchObject({ status: "SUCCESS", output: { q } });
+  expect(() => one.start("back", { q: `${q}x` })).toThrow(/2001 bytes, at most 2000/);
+});

@@ -76,11 +76,11 @@ test("Q3: who is told may go in when it wants again; who has ended meanwhile giv
 
 test("Q1: after a restart nobody goes in before all that were in are in again, and then who came first", () => {
   const { calls, told } = opened({ isOpen: false });
-  calls.resume(call("3", "one", { k: 1 }), false);
-  calls.resume(call("2", "one", { k: 1 }), false);
+  calls.resume(call("3", "one", { k: 1 }), "waiting");
+  calls.resume(call("2", "one", { k: 1 }), "waiting");
   expect(calls.want(call("4", "one", { k: 2 }))).toEqual({ is: "line" });
-  calls.resume(call("1", "one", { k: 1 }), true);
-  calls.resume(call("5", "one", { k: 3 }), false);
+  calls.resume(call("1", "one", { k: 1 }), "begun");
+  calls.resume(call("5", "one", { k: 3 }), "waiting");
   calls.leave("5");
   expect(told).toEqual([]);
   calls.open();
@@ -95,7 +95,7 @@ test("a run that is parked gives way with all its calls, and is in again when it
   calls.want({ ...call("2", "one", { k: 1 }), run: "other" });
   calls.abandon("r");
   expect(told).toEqual(["2"]);
-  calls.resume(call("1", "one", { k: 1 }), true);
+  calls.resume(call("1", "one", { k: 1 }), "begun");
   calls.leave("2");
   calls.want(call("3", "one", { k: 1 }));
   expect(told, "the first is in, and the third waits").toEqual(["2"]);
@@ -108,7 +108,7 @@ test("Q2: a handler that begins anew counts for the rate once more, and waits fo
   before.calls.want(call("1", "rated"));
   before.calls.begin("1");
   const after = opened({ isOpen: false, keys: before.keys, at: beganAt + 5 * second });
-  after.calls.resume(call("1", "rated"), true);
+  after.calls.resume(call("1", "rated"), "begun");
   expect([after.calls.restart(call("1", "rated")), after.calls.restart(call("2", "free"))]).toEqual([true, false]);
   after.calls.open();
   expect(after.again).toEqual([]);
@@ -119,4 +119,19 @@ test("Q2: a handler that begins anew counts for the rate once more, and waits fo
   expect(after.told).toEqual([]);
   after.clock.advance(second);
   expect(after.told).toEqual(["3"]);
+});
+
+test("Q1: who was let in and had not begun before a restart counts for the rate before it begins", () => {
+  const { calls, clock, told } = opened({ isOpen: false });
+  calls.resume(call("1", "rated"), "let in");
+  calls.resume(call("2", "rated"), "waiting");
+  calls.open();
+  clock.advance(60 * second);
+  expect(told).toEqual([]);
+  expect(calls.want(call("1", "rated"))).toEqual({ is: "room" });
+  calls.begin("1");
+  clock.advance(10 * second - 1);
+  expect(told).toEqual([]);
+  clock.advance(1);
+  expect(told).toEqual(["2"]);
 });

@@ -7,6 +7,7 @@ import { expect, test } from "vitest";
 import type { TaskSpec, WorkflowSpec } from "../../src/language/spec.ts";
 import type { Limits } from "../../src/actors/limits.ts";
 import { limits as table } from "../../src/actors/limits.ts";
+import type { TroupeError } from "../../src/protocol/errors.ts";
 import { type Bed, heldAgent, openBed, refusal, second, settled } from "../runtime/bed.ts";
 
 const echo = { id: "echo", handler: (input: unknown) => ({ heard: input }) };
@@ -139,6 +140,29 @@ test("payloadBytes: a larger input is refused with PAYLOAD_TOO_LARGE, at the doo
   await settled();
   await t.signal(execId, "go");
   expect(await ended()).toMatchObject({ status: "FAILED", error: { code: "PAYLOAD_TOO_LARGE" } });
+});
+
+test("stepBytes: a larger step throws PAYLOAD_TOO_LARGE in the handler, which may bear it", async () => {
+  const said: unknown[] = [];
+  const { t } = await openBed({
+    limits: { stepBytes: 100 },
+    agents: [
+      {
+        id: "one",
+        handler: (_input, { step }) => {
+          step("x".repeat(98));
+          try {
+            step("x".repeat(99));
+          } catch (thrown) {
+            said.push((thrown as TroupeError).code, (thrown as TroupeError).details);
+          }
+          return { done: true };
+        },
+      },
+    ],
+  });
+  expect(await t.execute({ agent: "one" })).toMatchObject({ status: "SUCCESS" });
+  expect(said).toEqual(["PAYLOAD_TOO_LARGE", { limit: "stepBytes", max: 100, bytes: 101 }]);
 });
 
 test("depthMax: workflows that call each other deeper fail with VALIDATION_FAILED", async () => {

@@ -63,6 +63,7 @@ async function open(limits = {}) {
   const handlers = newHandlers({
     clock,
     payloadBytes: 1_000_000,
+    stepBytes: 1_000,
     environment: {},
     agents: definitions.agents,
     tools: definitions.tools,
