@@ -6,13 +6,16 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "nod
 import { dirname, join } from "node:path";
 import { asyncapi } from "./docs/asyncapi.ts";
 import { charts } from "./docs/charts.ts";
+import { cli } from "./docs/cli.ts";
 import type { Document } from "./docs/document.ts";
 import { editorSchemas } from "./docs/editor-schemas.ts";
 import { errors } from "./docs/errors.ts";
 import { drawings } from "./docs/drawings.ts";
 import { failures } from "./docs/failures.ts";
 import { flows } from "./docs/flows.ts";
+import { http } from "./docs/http.ts";
 import { language } from "./docs/language.ts";
+import { operation } from "./docs/operation.ts";
 import { protocol } from "./docs/protocol.ts";
 import { schemas } from "./docs/schemas.ts";
 
@@ -28,6 +31,9 @@ const generators: readonly Generator[] = [
   language,
   drawings,
   editorSchemas,
+  cli,
+  http,
+  operation,
 ];
 
 const root = join(import.meta.dirname, "..");

@@ -35,6 +35,7 @@ test("there is an example for everything that the index lists, and nothing else"
     "error-and-fallback",
     "fan-out",
     "hello",
+    "parcel",
     "saga",
     "sub-workflow",
     "timeout-and-retry",
@@ -47,6 +48,22 @@ test.each(examples)("%s loads without a problem", async (name) => {
   expect(workflows.length).toBeGreaterThan(0);
 });
 
+test("the project of all of them has the workflows and agents of each, and nothing else", async () => {
+  const all = await loadProject(join(root, "examples"));
+  const each = await Promise.all(examples.map((name) => loadProject(join(root, "examples", name))));
+  expect(all.problems).toEqual([]);
+  const idsIn = (callees: readonly { id: string }[]): string[] => callees.map(({ id }) => id).toSorted();
+  expect(idsIn(all.workflows)).toEqual(idsIn(each.flatMap(({ workflows }) => workflows)));
+  // Which module it is, is said from another folder; everything else is the same.
+  const wholly = (agents: typeof all.agents) =>
+    agents
+      .map((agent) =>
+        "module" in agent ? { ...agent, module: String(agent.module).replace(/^.*\/agents\//, "") } : agent,
+      )
+      .toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  expect(wholly(all.agents)).toEqual(wholly(each.flatMap(({ agents }) => agents)));
+});
+
 test.each(examples)("what the README of %s says to run, runs", (name) => {
   const page = readFileSync(join(root, "examples", name, "README.md"), "utf8");
   const [, workflow = "", input = ""] = /`npx node examples\/run\.ts [\w-]+ (\w+) '(.*)'`/.exec(page) ?? [];
@@ -56,6 +73,16 @@ test.each(examples)("what the README of %s says to run, runs", (name) => {
   const { exit, stdout, stderr } = runProgram(process.execPath, ["examples/run.ts", name, workflow, input]);
   expect({ exit, stderr }).toEqual({ exit: 0, stderr: "" });
   expect(stdout).toMatch(name === "saga" ? /unbook_room TaskExecutionSuccess[^]*\nFAILED: / : /\nSUCCESS: /);
+});
+
+test("parcel: goes through all its steps, two of them side by side", async () => {
+  const example = await openExample("parcel");
+  expect(await run(example, "parcel", { seconds: 0 })).toMatchObject({ output: { done: "send" } });
+  const [begun, ...steps] = example.story();
+  expect(begun).toBe("parcel Started");
+  expect(steps.toSorted()).toEqual(
+    ["pack", "weigh", "stamp", "label", "papers", "load", "send", "parcel"].map((id) => `${id} Success`).toSorted(),
+  );
 });
 
 describe("hello", () => {

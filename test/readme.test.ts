@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join, posix } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { emptyFolder, up } from "./kit/daemon.ts";
 import { doors, manifest, root, treeOf, type Tree } from "./kit/tree.ts";
 import { run, troupe, type Ended } from "./kit/troupe.ts";
 
@@ -31,13 +32,22 @@ const commandsOf = (markdown: string): string[] =>
     )
     .filter((line) => line !== "");
 
-type Proof = { readonly command: "troupe" | "npm"; readonly args: string[] } | { readonly script: string } | "known";
+type Proof =
+  | { readonly command: "troupe"; readonly args: string[] }
+  | { readonly daemon: string[] }
+  | { readonly script: string }
+  | "known";
 
-/** How a command is proven: by running it, by the script it names, or not here; undefined when nobody knows. */
+/**
+ * How a command is proven: by running it, by a daemon that comes up, by the script it names, or not here; undefined
+ * when nobody knows.
+ */
 function proofOf(command: string): Proof | undefined {
   // What it does to a machine cannot be done inside a test; .ci/run begins with the first and ends with the second.
   if (/^(?:npm ci|npm (?:install|i) troupe|git clone \S+|cd \S+)$/.test(command)) return "known";
-  if (command === "npm start") return { command: "npm", args: ["start"] };
+  // What is killed, and comes back, is in test/daemon.
+  if (/^kill -9 "\$\(node -p "require\('\.\/\.troupe\/ready\.json'\)\.pid"\)"$/.test(command)) return "known";
+  if (command === "npm start") return proofOf(manifest.scripts["start"] ?? "");
   const script = /^npm (?:run )?([\w:-]+)(?: -- .*)?$/.exec(command)?.[1];
   if (script !== undefined) return { script };
   const rest = /^(?:node bin\/troupe\.js|npx troupe|npx -p node@24 -p troupe troupe|troupe)(?: ([^|<>&;]*))?$/.exec(
@@ -45,7 +55,18 @@ function proofOf(command: string): Proof | undefined {
   );
   if (rest === null) return undefined;
   const args = [...(rest[1] ?? "").matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)];
-  return { command: "troupe", args: args.map(([, double, single, bare]) => double ?? single ?? bare ?? "") };
+  const given = args.map(([, double, single, bare]) => double ?? single ?? bare ?? "");
+  return given[0] === "up" ? { daemon: given.slice(1) } : { command: "troupe", args: given };
+}
+
+/** What it runs it runs on the daemon that `npm start` brings up; without the time that its steps take. */
+async function runsOnDaemon(args: readonly string[]): Promise<void> {
+  const daemon = up(["--config", "examples/troupe.yaml", "--data-dir", join(emptyFolder(), "data")]);
+  const { http } = await daemon.ready;
+  const ended = troupe(...args, "--input", '{"seconds":0}', "--url", http);
+  daemon.child.kill("SIGTERM");
+  expect(ended).toMatchObject({ exit: 0, stdout: expect.stringContaining("SUCCESS") });
+  expect(await daemon.ended).toMatchObject({ code: 0 });
 }
 
 describe("the commands of README", () => {
@@ -53,12 +74,20 @@ describe("the commands of README", () => {
     expect(commandsOf(readme)).toEqual(expect.arrayContaining(["npm ci", "npm test"]));
   });
 
-  test.each([...new Set(commandsOf(readme))])("%s", (command) => {
+  test.each([...new Set(commandsOf(readme))])("%s", async (command) => {
     const proof = proofOf(command);
     expect(proof, "a test must know how to prove this command").toBeDefined();
     if (proof === undefined || proof === "known") return;
     if ("script" in proof) return expect(Object.keys(manifest.scripts)).toContain(proof.script);
-    const ended = proof.command === "npm" ? run("npm", proof.args) : troupe(...proof.args);
+    if ("daemon" in proof) {
+      // Where it listens and keeps things must not be where somebody's own daemon does.
+      const daemon = up([...proof.daemon, "--data-dir", join(emptyFolder(), "data")]);
+      await daemon.ready;
+      daemon.child.kill("SIGTERM");
+      return expect(await daemon.ended).toMatchObject({ code: 0 });
+    }
+    if (proof.args[0] === "run") return runsOnDaemon(proof.args);
+    const ended = troupe(...proof.args);
     expect(ended).toMatchObject({ exit: 0, stdout: expect.stringMatching(/\S/) });
   });
 
@@ -74,6 +103,7 @@ describe("the commands of README", () => {
       args: ["run", "two words", "--a=b"],
     });
     expect(proofOf("npm run docs")).toEqual({ script: "docs" });
+    expect(proofOf("npm start")).toEqual({ daemon: ["--config", "examples/troupe.yaml"] });
   });
 
   test.each(["rm -rf dist", "troupe up | head", "troupe up &", "npm install left-pad"])("%s is refused", (command) => {

@@ -1,7 +1,7 @@
 // Writes docs/flows: each golden flow as it was held on the real engine, in virtual time and with one seed.
 
 import { type Flow, flows as golden } from "../../test/kit/flows.ts";
-import { conversationOf } from "../../test/kit/conversation.ts";
+import { conversationOf } from "../../src/testing/conversation.ts";
 import { leftOut, playScene, scenes } from "../../test/kit/flow-scenes.ts";
 import { codecs, compared } from "../../test/kit/recorder.ts";
 import { code, type Document, generatedFrom, table } from "./document.ts";

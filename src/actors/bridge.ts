@@ -7,6 +7,7 @@
 // a `wire` has one, and nothing is heard but what comes back: so that a search may lose, double and reorder each word.
 
 import type { Connection, Transport } from "../transport/transport.ts";
+import { catalogue, entryOf, type Key } from "../protocol/catalogue.ts";
 import type { Component as Code } from "../protocol/entry.ts";
 import { fromUnknown, TroupeError } from "../protocol/errors.ts";
 import { defaultBounds } from "../protocol/json.ts";
@@ -74,36 +75,59 @@ export function openBridge(parts: BridgeParts) {
     now,
     trouble,
     onceKept: fence.onceKept,
+    isSaidAgain: () => outbox.unheard(),
   });
-  listen(parts, connection, id, inbound.receive);
+  // What comes before the runs are back would find nobody.
+  let early: (() => void)[] | null = [];
+  listen(parts, connection, id, (listening, delivery) => {
+    if (early) early.push(() => inbound.receive(listening, delivery));
+    else inbound.receive(listening, delivery);
+  });
   // A dispatcher may have given up the runtime of this process while it could not be reached.
-  connection.onChange((isUp) => isUp && parts.onForgotten());
+  connection.onChange((isUp) => {
+    if (!isUp) return outbox.lost();
+    parts.onForgotten();
+    outbox.back();
+  });
 
   const outbox = openOutbox({ ...parts, send: outbound.committed });
   const off = system.subscribe((committed) => {
     for (const line of committed.said) warnOfLate(line, report);
-    outbound.committed(committed);
-    outbox.sent(committed.seq);
+    outbox.committed(committed);
     fence.release(committed.seq);
   });
 
   return {
     /** News of this process, for whoever hears them elsewhere; never before what was said earlier. */
     tell(run: string, by: Code, word: Word): void {
-      const correlationId = system.peek(run)?.correlationId ?? run;
+      const { correlationId = run, facts } = system.peek(run) ?? {};
       const said = { id: newId(), by, word, cause: null };
       const at = now();
-      fence.onceKept(() => outbound.say(said, correlationId, at));
+      fence.onceKept(() => outbox.after(() => outbound.say(said, correlationId, at, false, facts?.trace)));
     },
     /** Where an answer to a message of this process may go that has no subject of its own. */
     inbox: (messageId: string): string => `_INBOX.${id}.${messageId}`,
     connected: () => connection.connected(),
+    /** Says that something was refused that came another way. */
+    refuse: refuser.note,
     /** What an earlier life of this process may not have sent. */
     resend: outbox.resend,
-    stats: () => ({ ...outbound.counts, ...inbound.counts, rejected: Object.fromEntries(refuser.counts) }),
+    /** The runs of before are back: from now on it is heard what comes, and first what has come. */
+    begin(): void {
+      const waited = early ?? [];
+      early = null;
+      for (const act of waited) act();
+    },
+    stats: () => ({
+      behind: outbox.behind(),
+      ...outbound.counts,
+      ...inbound.counts,
+      rejected: Object.fromEntries(refuser.counts),
+    }),
     async close(): Promise<void> {
       off();
       outbox.close();
+      outbound.close();
       await connection.close();
     },
   };
@@ -128,9 +152,12 @@ function listen(
   // Acknowledgments of what was relayed to runtimes come here, and to nobody else.
   const inbox: Listening = { code: "AD", pattern: `_INBOX.${id}.*`, takes: () => true, refuses: "all" };
   for (const listening of [...subscriptionsOf(components, subjects, runtimeId), inbox]) {
-    connection.subscribe(listening.pattern, (delivery) => receive(listening, delivery), listening.group);
+    const { pattern, group, takes } = listening;
+    const isPassing = !storedKeys.some((key) => takes(key));
+    connection.subscribe(pattern, (delivery) => receive(listening, delivery), group, isPassing);
   }
 }
+const storedKeys = (Object.keys(catalogue) as Key[]).filter((key) => entryOf(key).delivery === "stored");
 type Receive = ReturnType<typeof newInbound>["receive"];
 
 /** Why no command can be taken now. */

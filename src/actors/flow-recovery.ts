@@ -2,6 +2,7 @@
 
 import type { Query, Row, Store } from "../store/store.ts";
 import { hasFlow, type RunFlow } from "./flow-rules.ts";
+import { openImports } from "./imported.ts";
 import type { Inheritance, Inherited } from "./slots.ts";
 import type { Definitions } from "./world.ts";
 
@@ -10,6 +11,8 @@ const pageRows = 2_000;
 export async function inheritanceOf(store: Store, { workflows }: Pick<Definitions, "workflows">): Promise<Inheritance> {
   const begun: Pick<Query, "entity" | "status"> = { entity: "workflow", status: ["RUNNING", "PAUSED"] };
   const counts = await store.count(begun, "id");
+  // What was brought here as it stood elsewhere is not under way.
+  for (const [id, open] of Object.entries(openImports(store))) counts[id] = (counts[id] ?? open) - open;
   const waiting: Inheritance["waiting"][number][] = [];
   // What was ordered and not yet heard stands in no line: it asks when it is.
   const live = new Set([...store.live()].map(({ run }) => run));

@@ -4,6 +4,7 @@ import { checkDepth } from "./depth.ts";
 import { asData } from "../machines/speech.ts";
 import { calleeCodePattern, fromUnknown, TroupeError } from "../protocol/errors.ts";
 import type { Data } from "../protocol/fields.ts";
+import type { Redactor } from "./redact.ts";
 
 /** An error in a message is for people to read: more than this nobody does. */
 const messageCharsMax = 4_096;
@@ -12,9 +13,9 @@ const detailsCharsMax = 65_536;
 export type Thrown = { message: string; code?: string; details?: Data };
 
 /** The output as JSON at once: what is recorded is what was returned, whatever the handler does to it later. */
-export function outputOf(returned: unknown, bytesMax: number): Data {
+export function outputOf(returned: unknown, bytesMax: number, redactor?: Redactor): Data {
   const output = contentOf(asData(returned), bytesMax, "the output");
-  return asData(output);
+  return asData(redactor ? redactor.value(output) : output);
 }
 
 /** A value as JSON within its size; what has no JSON, such as a function, is nothing. */
@@ -32,17 +33,22 @@ export function contentOf(value: unknown, bytesMax: number, what: string, limit 
 }
 
 /** Anything can be thrown, and may throw itself when it is looked at. */
-export function thrownOf(thrown: unknown): Thrown {
-  const text = fromUnknown(thrown).message;
+export function thrownOf(thrown: unknown, redactor?: Redactor): Thrown {
+  const said = fromUnknown(thrown).message;
+  // Before it is cut: what is left of a value would not be found any more.
+  const text = redactor ? redactor.text(said) : said;
   const message = text.length > messageCharsMax ? `${text.slice(0, messageCharsMax)}…` : text;
   const code = fieldOf(thrown, "code");
   const details = detailsOf(fieldOf(thrown, "details"));
   return {
     message: message.toWellFormed(),
-    ...(typeof code === "string" && calleeCodePattern.test(code) && { code }),
-    ...(details && { details }),
+    ...(typeof code === "string" && calleeCodePattern.test(code) && { code: redactor ? codeOf(code, redactor) : code }),
+    ...(details && { details: redactor ? (redactor.value(details) as Data) : details }),
   };
 }
+
+/** A value may look like a code. */
+const codeOf = (code: string, redactor: Redactor): string => (redactor.text(code) === code ? code : "SECRET");
 
 function fieldOf(thrown: unknown, name: "code" | "details"): unknown {
   try {

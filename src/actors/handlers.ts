@@ -10,6 +10,7 @@ import type { Log } from "../protocol/handler.ts";
 import type { Outcome } from "../machines/speech.ts";
 import type { Message } from "../protocol/catalogue.ts";
 import type { Component as Code } from "../protocol/entry.ts";
+import { type Trace, traceIdOf } from "../protocol/envelope.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { isDefinitionId } from "../protocol/ids.ts";
 import { isPromise } from "../language/function.ts";
@@ -22,6 +23,7 @@ import type { Actor } from "./run.ts";
 import type { Clock } from "./clock.ts";
 import { contentOf, outputOf, thrownOf } from "./handler-outcome.ts";
 import type { Input } from "./react.ts";
+import type { Redactor, Stream } from "./redact.ts";
 
 export type Handlers = ReturnType<typeof newHandlers>;
 
@@ -33,6 +35,8 @@ type Work = {
   address: string;
   controller: AbortController;
   thought: boolean;
+  /** What it says piece by piece, if there are secrets to look for. */
+  tokens: Stream | undefined;
   calls: Map<string, { resolve: (value: unknown) => void; reject: (error: unknown) => void }>;
   called: number;
 };
@@ -43,12 +47,15 @@ export type Means = {
   stepBytes: number;
   /** Values of the environment, by name. */
   environment: Readonly<Record<string, string | undefined>>;
+  /** Takes the values of secrets out of whatever comes from a handler, if there are any. */
+  redactor(): Redactor | undefined;
   agents: ReadonlyMap<string, AgentDefinition>;
   tools: ReadonlyMap<string, ToolDefinition>;
   /** The handler itself; those that are modules are loaded before anything begins. */
   handlerOf(definition: AgentDefinition | ToolDefinition): AgentHandler | ToolHandler;
   actor(run: string, address: string): Actor | undefined;
   correlationId(run: string): string;
+  trace(run: string): Trace | undefined;
   send(run: string, input: Input): void;
   /** News that is not recorded. */
   publish(run: string, by: Code, word: Word): void;
@@ -77,8 +84,9 @@ export function newHandlers(means: Means) {
     const given = fitting(definition, kind, input);
     const thinking = (text: string): void => {
       work.thought = true;
-      progress(work, order, "Thinking", { text: String(text) });
+      progress(work, order, "Thinking", { text: clean(String(text)) });
     };
+    const trace = means.trace(run);
     const context = {
       signal: work.controller.signal,
       attempt,
@@ -88,10 +96,11 @@ export function newHandlers(means: Means) {
       execId: exec_id,
       env: envOf(definition),
       correlationId: means.correlationId(run),
-      log: means.log({ [kind]: id, exec_id, attempt }),
+      ...(trace && { trace: Object.freeze({ ...trace }) }),
+      log: means.log({ [kind]: id, exec_id, attempt, ...(trace && { trace_id: traceIdOf(trace) }) }),
       step: (said: unknown) => {
         const step = contentOf(said, means.stepBytes, "the step", "stepBytes");
-        progress(work, order, "Step", { step });
+        progress(work, order, "Step", { step: clean(step) });
       },
       ...(kind === "agent" && {
         ...(asked?.action !== undefined && { action: asked.action }),
@@ -101,7 +110,7 @@ export function newHandlers(means: Means) {
           const cue = { type: "cue:Used", ...checkedUsage(spent) };
           if (works.get(work.address) === work) means.send(run, { on: "said", address: work.address, cue });
         },
-        token: (text: string) => progress(work, order, "Token", { text: String(text) }),
+        token: (text: string) => token(work, order, String(text)),
         tool: (toolId: string, toolInput: unknown) => {
           // Whoever watches sees an agent think before it acts, whether it says what or not.
           if (!work.thought) progress(work, order, "Thinking", { text: "thinking" });
@@ -111,6 +120,22 @@ export function newHandlers(means: Means) {
       }),
     };
     return (means.handlerOf(definition) as AgentHandler)(given, context as Parameters<AgentHandler>[1]);
+  }
+
+  const clean = <T>(said: T): T => {
+    const redactor = means.redactor();
+    return redactor ? (redactor.value(said) as T) : said;
+  };
+
+  /** A value may be said in several pieces: what may be the beginning of one is held back. */
+  function token(work: Work, order: Order, piece: string): void {
+    work.tokens ??= means.redactor()?.stream();
+    const text = work.tokens ? work.tokens.push(piece) : piece;
+    if (text !== "" || piece === "") progress(work, order, "Token", { text });
+  }
+  function lastToken(work: Work, order: Order): void {
+    const text = work.tokens?.end() ?? "";
+    if (text !== "") progress(work, order, "Token", { text });
   }
 
   /** What the definition names, and nothing else of this process. */
@@ -158,8 +183,10 @@ export function newHandlers(means: Means) {
     }
     let content: unknown;
     try {
-      if (!isDefinitionId(String(id))) throw new TroupeError("TOOL_NOT_FOUND", `'${String(id)}' is no id of a tool`);
-      content = contentOf(input ?? {}, means.payloadBytes, `the input of tool '${id}'`);
+      if (!isDefinitionId(clean(String(id)))) {
+        throw new TroupeError("TOOL_NOT_FOUND", `'${String(id)}' is no id of a tool`);
+      }
+      content = clean(contentOf(input ?? {}, means.payloadBytes, `the input of tool '${id}'`));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -199,11 +226,12 @@ export function newHandlers(means: Means) {
   function returned(work: Work, order: Order, output: unknown): void {
     const exec_id = execIdIn(work.address);
     const { thought } = work;
+    lastToken(work, order);
     try {
-      const data = outputOf(answerOf(order, output), means.payloadBytes);
+      const data = outputOf(answerOf(order, output), means.payloadBytes, means.redactor());
       settle(work, { type: "cue:Returned", exec_id, output: data, thought } as unknown as Word);
     } catch (error) {
-      threw(work, error);
+      threw(work, order, error);
     }
   }
   /** As its definition wants it. An answer that breaks it is the callee's own failure. */
@@ -216,8 +244,9 @@ export function newHandlers(means: Means) {
     throw Object.assign(new Error(message), { code: isTool ? "TOOL_OUTPUT_INVALID" : "OUTPUT_INVALID", details });
   }
 
-  function threw(work: Work, thrown: unknown): void {
-    const error = thrownOf(thrown);
+  function threw(work: Work, order: Order, thrown: unknown): void {
+    lastToken(work, order);
+    const error = thrownOf(thrown, means.redactor());
     const { thought } = work;
     settle(work, { type: "cue:Threw", exec_id: execIdIn(work.address), error, thought } as unknown as Word);
   }
@@ -249,6 +278,7 @@ export function newHandlers(means: Means) {
         address,
         controller: new AbortController(),
         thought: false,
+        tokens: undefined,
         calls: new Map(),
         called: 0,
       };
@@ -259,11 +289,11 @@ export function newHandlers(means: Means) {
         if (isPromise(given)) {
           Promise.resolve(given).then(
             (output: unknown) => returned(work, order, output),
-            (error: unknown) => threw(work, error),
+            (error: unknown) => threw(work, order, error),
           );
         } else returned(work, order, given);
       } catch (error) {
-        threw(work, error);
+        threw(work, order, error);
       }
     },
     abort(run: string, address: string, cause: string, reason: string): void {

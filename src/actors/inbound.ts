@@ -45,6 +45,8 @@ export type InboundParts = {
   now: () => number;
   /** Does something once all that was appended so far is on disk. */
   onceKept: (act: () => void) => void;
+  /** Whether what nobody hears is said again. */
+  isSaidAgain: () => boolean;
   /** Why nothing more can be taken, if so. */
   trouble: () => TroupeError | null;
   /** What is heard and not recorded. */
@@ -74,17 +76,23 @@ export function newInbound(parts: InboundParts) {
     const { code, group } = listening;
     const { subject, headers, status } = delivery;
     counts.received += 1;
+    if (status === 503 && outbound.unheard(lastToken(subject))) return undefined;
     if (status === 503) return unanswered(requests.asked(subject) ?? requests.asked(lastToken(subject)));
     // What an earlier life of this process sent, and the transport has kept, was heard here when it was said.
     if (!parts.isWire && headers[fromHeader] === parts.id) return delivery.ack?.();
     const taken = headers[heardByHeader]?.split(",") ?? [];
     if (group !== undefined && taken.includes(code)) return delivery.ack?.();
     const parsed = readBy(parts, listening, delivery);
-    if (parsed) take(code, delivery, parsed);
+    if (!parsed) return;
+    const { deliveries = 1 } = delivery;
+    if (deliveries > deliveriesMax && parts.trouble() === null) {
+      return refuser.refuse(code, delivery, inVain(deliveries));
+    }
+    take(code, delivery, parsed);
   }
 
   function unanswered(asked: Asked | undefined): void {
-    if (!asked || asked.from === "") return;
+    if (!asked || asked.from === "" || parts.isSaidAgain()) return;
     system.take(asked.run, { on: "cue", address: asked.from, cue: { type: "cue:NoResponder" } });
   }
 
@@ -146,11 +154,11 @@ export function newInbound(parts: InboundParts) {
       report("warn", "a message is for nobody here", { key, message: metadata.message_id });
       return delivery.ack?.();
     }
-    requests.keepTrace(run, trace);
     // On a wire, what this process said itself comes back: it stands in the log already.
     const told = parts.isWire && delivery.headers[fromHeader] === parts.id;
     const { message_id: id, correlation_id: correlationId } = metadata;
-    system.take(run, { on: "message", told, foreign: true, correlationId, word, by, from: "", run: from, id, cause });
+    const heard = { word, by, from: "", run: from, id, cause, ...(trace.traceparent !== undefined && { trace }) };
+    system.take(run, { on: "message", told, foreign: true, correlationId, ...heard });
     if (delivery.ack) parts.onceKept(delivery.ack);
   }
 
@@ -165,6 +173,11 @@ export function newInbound(parts: InboundParts) {
 
   return { receive, counts };
 }
+
+/** Whoever dies of a message dies so often, and then no more. */
+const deliveriesMax = 5;
+const inVain = (deliveries: number): TroupeError =>
+  new TroupeError("MAX_DELIVERIES", `it was delivered ${deliveries} times, and nobody has settled it`, { deliveries });
 
 /** The message, if it is one for this listener; else it is refused, by whoever it is for. */
 function readBy({ subjects, bounds, refuser }: InboundParts, listening: Listening, delivery: Delivery) {

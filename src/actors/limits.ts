@@ -77,6 +77,11 @@ export const limits = {
     default: 100_000,
     behaviour: "subscriptions of this process; one more is refused with RATE_LIMITED",
   },
+  watchedMax: {
+    default: 1_000,
+    behaviour:
+      "runs whose charts are watched at once; one more is refused with RATE_LIMITED, or let go where all are watched",
+  },
   deliveriesMax: {
     default: 10_000,
     behaviour: "deliveries that wait at one subscription; the newest is dropped, counted and reported as RATE_LIMITED",
@@ -93,6 +98,14 @@ export const limits = {
     default: 60_000,
     least: 0,
     behaviour: "how long a run may wait in memory; after that it is put to sleep until it hears something",
+  },
+  bundleBytes: {
+    default: 33_554_432,
+    behaviour: "bytes of the records of one imported file; a larger one is refused with PAYLOAD_TOO_LARGE",
+  },
+  importsMax: {
+    default: 100,
+    behaviour: "imported runs that are kept; one more is refused with RATE_LIMITED until one of them is deleted",
   },
   retentionMs: {
     default: 7 * 24 * 60 * 60_000,

@@ -52,9 +52,7 @@ const executeWorkflow: Ear = (host, heard) => {
   const hash = lineage?.definition;
   const definition = hash === undefined ? definitionIn([given]) : host.ask(() => (isKnown(world, hash) ? hash : null));
   const workflow = definition === null ? undefined : world.definitions.byHash(definition);
-  const { input, parent_exec_id, labels } = order.payload.context as typeof order.payload.context & {
-    labels?: Record<string, string>;
-  };
+  const { input, parent_exec_id, labels } = order.payload.context;
   host.note("definition", definition === null ? null : { id: order.workflow.id, hash: definition });
   const fit = workflow?.spec.input === undefined ? null : fitting(host, workflow, input);
   host.note("input", fit && "value" in fit ? fit.value : input);
@@ -131,9 +129,10 @@ const triggerTask: Ear = (host, { word }) => {
   const trigger = as<Message<"command:TaskTrigger">>(word);
   if (run.facts.trigger) return host.say("WO", answerOrder(run.facts.trigger, trigger));
   const { workflow: scope, task, payload } = trigger;
-  const { input, task_type } = payload.context;
+  const { input, task_type, labels } = payload.context;
   host.note("input", input);
   host.note("startedAt", host.at);
+  host.note("labels", labels ?? null);
   host.note("trigger", trigger);
   const hash =
     scope?.id === undefined ? null : host.ask(() => hashOf(world.definitions.workflows.get(scope.id as string)));

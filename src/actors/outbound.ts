@@ -11,10 +11,12 @@
 
 import type { Connection, Headers, Outgoing } from "../transport/transport.ts";
 import { entryOf, isKey, type Key, kindOf } from "../protocol/catalogue.ts";
-import type { Encoded } from "../protocol/envelope.ts";
+import type { Encoded, Trace } from "../protocol/envelope.ts";
 import { fromUnknown } from "../protocol/errors.ts";
+import type { Clock } from "./clock.ts";
 import type { Component, Word } from "./component.ts";
 import type { Said } from "./react.ts";
+import { newRedelivery } from "./redelivery.ts";
 import { isShared } from "./subscriptions.ts";
 import type { Committed, SystemParts } from "./system.ts";
 import type { World } from "./world.ts";
@@ -30,6 +32,7 @@ export type OutboundParts = WriterParts & {
   /** By chance: it names this connection to itself, and its inbox. */
   id: string;
   world: World;
+  clock: Clock;
   components: readonly Component[];
   isWire: boolean;
   report: SystemParts["report"];
@@ -45,6 +48,12 @@ const requests: ReadonlySet<string> = new Set([
   "command:AgentRuntimeExecute",
   "command:AgentRuntimeCancel",
 ] satisfies Key[]);
+
+/** Of a transport that cannot be reached, or a stream that is not there for now. */
+const passing: ReadonlySet<string> = new Set(["NO_RESPONDER", "COMMAND_TIMEOUT"]);
+
+/** Somebody waits for these for as long as the work takes. */
+const results: ReadonlySet<string> = new Set(["result:AgentExecutionResult", "result:ToolExecutionResult"]);
 
 export type Outbound = ReturnType<typeof newOutbound>;
 
@@ -71,17 +80,11 @@ function newPublisher({ connection, id, components, report }: OutboundParts) {
       [fromHeader]: id,
       ...(isTaken && hearersOf(key) !== "" && { [heardByHeader]: hearersOf(key) }),
     }),
-    /** Whether it left, as far as can be known. */
-    publish({ subject, bytes, headers }: Encoded, outgoing: Outgoing = {}): boolean {
-      try {
-        const kept = connection.publish(subject, bytes, { ...outgoing, headers });
-        kept?.catch((error: unknown) => this.failed(error, { subject }));
-        counts.published += 1;
-        return true;
-      } catch (error) {
-        this.failed(error, { subject });
-        return false;
-      }
+    /** Settles once it is kept, if it is to be; throws what kept it from leaving. */
+    publish({ subject, bytes, headers }: Encoded, outgoing: Outgoing = {}): Promise<void> | undefined {
+      const kept = connection.publish(subject, bytes, { ...outgoing, headers });
+      counts.published += 1;
+      return kept;
     },
   };
 }
@@ -96,46 +99,76 @@ export function newOutbound(parts: OutboundParts) {
   const { connection, isWire } = parts;
   const writer = newWriter(parts);
   const publisher = newPublisher(parts);
+  const wayBack = (id: string): string => `_INBOX.${parts.id}.${id}`;
+  const redelivery = newRedelivery({
+    clock: parts.clock,
+    publish: (encoded, id) => spoken(encoded, { reply: wayBack(id) }),
+  });
 
-  function send({ run, correlationId, at }: Committed, line: Said): void {
+  /** Rejects if it is to leave later. */
+  function send({ run, correlationId, trace, at }: Committed, line: Said): Promise<void> | undefined {
     const { id, word, cause } = line;
     const key = word.type;
-    if (line.foreign === true || !isKey(key)) return;
+    if (line.foreign === true || !isKey(key)) return undefined;
     const isAsked = requests.has(key) && (isWire || !isHere(parts, key, word));
     const isStored = entryOf(key).delivery === "stored";
     const { reply_to_subject } = (word["payload"] ?? {}) as { reply_to_subject?: string };
-    const reply = key.startsWith("command:AgentRuntime") ? `_INBOX.${parts.id}.${id}` : reply_to_subject;
+    const reply = key.startsWith("command:AgentRuntime") ? wayBack(id) : reply_to_subject;
     try {
       const subject = writer.subjectOf(line, correlationId);
-      if (subject === undefined) return;
-      if (!isAsked && !isStored && !isWire && !connection.hasInterest(subject)) return;
+      if (subject === undefined) return undefined;
+      if (!isAsked && !isStored && !isWire && !connection.hasInterest(subject)) return undefined;
       if (kindOf(key) === "command") {
         const { workflow, task, agent, tool, agent_runtime } = word;
         const about = defined({ workflow, task, agent, tool, agent_runtime });
         parts.requests.ask([id, reply, (tool ?? agent)?.exec_id], { run, from: line.from ?? "", id, about });
       }
-      const { headers, ...message } = writer.written(line, subject, correlationId, at, run);
+      const { headers, ...message } = writer.written(line, subject, correlationId, at, trace);
       const whole = { ...message, headers: publisher.marked(headers, key, !isWire) };
       if (cause !== null && kindOf(key) === "result") parts.requests.answer(cause, whole);
-      const isOut = publisher.publish(whole, { stored: isStored, ...(isAsked && reply !== undefined && { reply }) });
-      if (!isOut && isAsked) parts.unanswered(run, line.from ?? "");
+      // Whoever ordered it elsewhere may be away, and nobody keeps it for him.
+      const isAwaited = results.has(key) && parts.requests.asking(cause) !== undefined;
+      if (isAwaited) redelivery.watch(id, whole);
+      const to = isAwaited ? wayBack(id) : isAsked ? reply : undefined;
+      const kept = publisher.publish(whole, { stored: isStored, ...(to !== undefined && { reply: to }) });
+      return kept?.catch((error: unknown) => notLeft(error, { run, message: id }));
     } catch (error) {
+      // Whoever asked waits as long as it would for anybody, and may have its answer when there is a way again.
+      const isCut = fromUnknown(error).details["reason"] === "disconnected";
+      if (!isAsked || isCut) return notLeft(error, { run, message: id });
       publisher.failed(error, { run, message: id });
-      if (isAsked) parts.unanswered(run, line.from ?? "");
+      parts.unanswered(run, line.from ?? "");
     }
+    return undefined;
   }
 
+  /** What has only nobody there to take it leaves later; what can never leave is said, and left behind. */
+  async function notLeft(error: unknown, what: Readonly<Record<string, string>>): Promise<void> {
+    if (passing.has(fromUnknown(error).code)) throw error;
+    publisher.failed(error, what);
+  }
+  const spoken = (encoded: Encoded, outgoing?: Outgoing): void => {
+    const { subject } = encoded;
+    try {
+      publisher.publish(encoded, outgoing)?.catch((error: unknown) => publisher.failed(error, { subject }));
+    } catch (error) {
+      publisher.failed(error, { subject });
+    }
+  };
+
   return {
-    committed(committed: Committed): void {
-      for (const line of committed.said) send(committed, line);
+    /** Settles once all of it is kept that is to be; rejects if some of it could not leave for now. */
+    committed(committed: Committed): Promise<unknown> | undefined {
+      const kept = committed.said.map((line) => send(committed, line)).filter((one) => one !== undefined);
+      return kept.length > 0 ? Promise.all(kept) : undefined;
     },
     /** Says something that is of no record: news, and answers where no run can answer. */
-    say(speech: Speech, correlationId: string, at: number, isStored = false): void {
+    say(speech: Speech, correlationId: string, at: number, isStored = false, trace?: Trace): void {
       try {
         const subject = writer.subjectOf(speech, correlationId);
         if (subject === undefined || (!isStored && !connection.hasInterest(subject))) return;
-        const { headers, ...message } = writer.written(speech, subject, correlationId, at, "");
-        publisher.publish(
+        const { headers, ...message } = writer.written(speech, subject, correlationId, at, trace);
+        spoken(
           { ...message, headers: publisher.marked(headers, speech.word.type as Key, false) },
           { stored: isStored },
         );
@@ -144,7 +177,10 @@ export function newOutbound(parts: OutboundParts) {
       }
     },
     /** Publishes again what was answered once. */
-    repeat: (encoded: Encoded): boolean => publisher.publish(encoded),
+    repeat: (encoded: Encoded): void => spoken(encoded),
+    /** Nobody hears what was published with this id: whether it is said again. */
+    unheard: (id: string): boolean => redelivery.unheard(id),
+    close: redelivery.close,
     counts: publisher.counts,
   };
 }

@@ -12,6 +12,7 @@ import type { AnyStateMachine } from "xstate";
 import { fire, silence, type Stamp, start, type Step, step, type Timer } from "../machines/step.ts";
 import { isKey } from "../protocol/catalogue.ts";
 import type { Component as Code } from "../protocol/entry.ts";
+import type { Trace } from "../protocol/envelope.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { idsAfter } from "../protocol/ids.ts";
 import type { Cause, Component, Ear, Heard, Host, Word } from "./component.ts";
@@ -25,9 +26,10 @@ import type { World } from "./world.ts";
 export type Input =
   /**
    * A message; `told` if another run of this process said it, in whose record it stands; `foreign` if it came over the
-   * transport, so that it may come twice; `parked` if the run has no charts to hear it.
+   * transport, so that it may come twice; `parked` if the run has no charts to hear it. The first one that has a
+   * `trace` gives it to the run.
    */
-  | ({ on: "message"; told: boolean; foreign?: true; parked?: true; correlationId?: string } & Heard)
+  | ({ on: "message"; told: boolean; foreign?: true; parked?: true; correlationId?: string; trace?: Trace } & Heard)
   | { on: "timer"; address: string; timer: Timer }
   /** A cue for the chart at an address. */
   | { on: "cue"; address: string; cue: Word }
@@ -100,6 +102,11 @@ export function earsOf(components: readonly Component[], records: boolean, isWir
   return { messages, cues, records, isWire };
 }
 
+/** A step that a chart took, for whoever looks on: `heard` is what it came of. */
+export type Tapped = { address: string; actor: Actor; event: { type: string }; isNew: boolean; heard: Heard | null };
+export type Tap = (tapped: Tapped) => void;
+const birth = { type: "xstate.init" } as const;
+
 const shownFacts: ReadonlySet<keyof Facts> = new Set(["labels", "flow"]);
 
 /** First come the ids of the messages; then each step of the cascade mints behind its own seed. */
@@ -114,7 +121,15 @@ const dedupeMax = 1_024;
 /** How many ids a reaction may mint, all together: what is to be kept free behind its seed. */
 export const idsPerReaction = idsOfMessages + idsPerStep * (stepsMax + 1);
 
-export function react(world: World, ears: Ears, run: Run, input: Input, stamp: Stamp, given?: unknown[]): Reaction {
+export function react(
+  world: World,
+  ears: Ears,
+  run: Run,
+  input: Input,
+  stamp: Stamp,
+  given?: unknown[],
+  tap?: Tap,
+): Reaction {
   const reaction: Reaction = {
     said: [],
     lines: 0,
@@ -142,10 +157,11 @@ export function react(world: World, ears: Ears, run: Run, input: Input, stamp: S
     return { at: stamp.at, seed: id(idsOfMessages + steps * idsPerStep) };
   };
 
-  const settle = (address: string, actor: Actor, taken: Step<AnyStateMachine>): void => {
+  const settle = (address: string, actor: Actor, taken: Step<AnyStateMachine>, event: { type: string }): void => {
     reaction.moved = true;
     noteDue(reaction, run, taken);
     const before = run.actors.get(address);
+    tap?.({ address, actor: { ...actor, life: taken.life }, event, isNew: !before, heard: cause });
     const isCall = isAgentCall(actor);
     const { agentCalls } = run;
     undo.push(() => {
@@ -210,14 +226,14 @@ export function react(world: World, ears: Ears, run: Run, input: Input, stamp: S
       if (!actor) return false;
       const taken = step(actor.machine, actor.life, { ...word, ...nextStamp() } as never) as Step<AnyStateMachine>;
       if (taken.heard === "unknown") throw new Error(`'${address}' knows no '${(word as Word).type}'`);
-      if (taken.heard === "taken") settle(address, actor, taken);
+      if (taken.heard === "taken") settle(address, actor, taken, word as Word);
       else reaction.unheard += 1;
       return true;
     },
     enter(address, machine, by, chartInput, reportsTo) {
       const begun = start(machine, chartInput, nextStamp()) as unknown as Step<AnyStateMachine>;
       const actor: Actor = { machine, life: begun.life, by, reportsTo: reportsTo ?? null, cause: causeIn(cause) };
-      settle(address, actor, begun);
+      settle(address, actor, begun, birth);
     },
     say(by, word) {
       if (word !== silence) say(by, word as Word, "");
@@ -287,8 +303,9 @@ export function react(world: World, ears: Ears, run: Run, input: Input, stamp: S
       reaction.moved = true;
       collapse(host, input.error, input.order);
     } else {
-      const { on: _on, told, foreign, parked, correlationId: _correlationId, ...heard } = input;
+      const { on: _on, told, foreign, parked, correlationId: _correlationId, trace, ...heard } = input;
       if (foreign === true && !isFirst(heard)) return void (reaction.unheard += 1);
+      if (trace && !run.facts.trace) host.note("trace", trace);
       if (told && parked !== true) {
         // What another run said stands in its record; the row of a run that it creates belongs to that one.
         if (ears.records && heard.word.type === "command:WorkflowExecute") note({ ...heard, cause: null });
@@ -318,7 +335,7 @@ export function react(world: World, ears: Ears, run: Run, input: Input, stamp: S
   };
   const settleTimer = (address: string, actor: Actor, timer: Timer): void => {
     const taken = fire(actor.machine, actor.life, timer, nextStamp()) as Step<AnyStateMachine>;
-    if (taken.heard === "taken") settle(address, actor, taken);
+    if (taken.heard === "taken") settle(address, actor, taken, { type: timer.id });
     else reaction.unheard += 1;
   };
 

@@ -2,11 +2,13 @@
 
 import type { Component as Code } from "../protocol/entry.ts";
 import { components } from "../protocol/entry.ts";
+import type { Trace } from "../protocol/envelope.ts";
 import { idAfter } from "../protocol/ids.ts";
 import { type Message, nameOf as messageName, isKey } from "../protocol/catalogue.ts";
 import type { LogRecord } from "../store/store.ts";
 import { as, type Word } from "./component.ts";
 import type { Input, Reaction, Said } from "./react.ts";
+import type { Run } from "./run.ts";
 import type { Committed } from "./system.ts";
 
 /** The version of what stands in a body. */
@@ -18,6 +20,8 @@ type Body = {
   s: string;
   /** Correlation id. */
   c: string;
+  /** The trace of the run, if it has one. */
+  t?: Trace;
   i: Input;
   /** How the message that came was recorded, if it moved nothing. */
   d?: string;
@@ -39,12 +43,18 @@ export function saidOf({ said }: Reaction, input: Input): Body["m"] {
     );
 }
 
-export function bodyOf(input: Input, seed: string, correlationId: string, reaction: Reaction): string {
+export function bodyOf(
+  input: Input,
+  seed: string,
+  { correlationId, facts: { trace } }: Pick<Run, "correlationId" | "facts">,
+  reaction: Reaction,
+): string {
   const own = input.on === "message" && !input.told;
   const body: Body = {
     v: version,
     s: seed,
     c: correlationId,
+    ...(trace && { t: trace }),
     i: input,
     ...(own && reaction.said[0]?.disposition !== undefined && { d: reaction.said[0].disposition }),
     ...(reaction.answers.length > 0 && { a: reaction.answers }),
@@ -102,7 +112,7 @@ export function journalOf(record: LogRecord): JournalLine[] {
 
 /** What was said in a record, as it was when it was committed; and which message it took as an answer. */
 export function committedIn(record: LogRecord): { committed: Committed; answers: string | null } {
-  const { s, c, i, m } = readBody(record.body);
+  const { s, c, t, i, m } = readBody(record.body);
   const own = i.on === "message" && !i.told && !i.word.type.startsWith("progress:") ? i : undefined;
   const said: Said[] = m.map(([by, word, cause, disposition], index) => ({
     id: idAfter(s, index + (own ? 2 : 1)),
@@ -116,7 +126,7 @@ export function committedIn(record: LogRecord): { committed: Committed; answers:
     said.unshift({ id: own.id, by: own.by, word: own.word, cause: own.cause?.id ?? null });
   const answers = own?.foreign === true ? (own.cause?.id ?? null) : null;
   const { run, seq, line, at } = record;
-  return { committed: { run, correlationId: c, seq, line, at, said }, answers };
+  return { committed: { run, correlationId: c, ...(t && { trace: t }), seq, line, at, said }, answers };
 }
 
 /** The chart that asks: it has to be told if nobody takes what it asked. */

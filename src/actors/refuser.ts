@@ -11,7 +11,7 @@ import { type ErrorCode, fromUnknown, toWire, type TroupeError } from "../protoc
 import { isDefinitionId, isExecId } from "../protocol/ids.ts";
 import { type Bounds, isObject, type JsonObject } from "../protocol/json.ts";
 import { clip } from "../protocol/refusal.ts";
-import { rejectionOf } from "../protocol/rejection.ts";
+import { type Received, rejectionOf } from "../protocol/rejection.ts";
 import { isConcrete, type SubjectCodec } from "../protocol/subjects.ts";
 import type { Word } from "./component.ts";
 import type { Outbound } from "./outbound.ts";
@@ -73,24 +73,29 @@ export function newRefuser({ outbound, subjects, bounds, now, id, report }: Part
     return correlationId;
   }
 
+  /** Logged, counted, and kept as a dead letter: also what came another way, and was answered there. */
+  function note(code: Code, received: Received, error: TroupeError, correlationId: string): void {
+    counts.set(error.code, (counts.get(error.code) ?? 0) + 1);
+    const { subject } = received;
+    report("error", "a message was refused", { code: error.code, subject: clip(subject), reason: error.message });
+    const word = rejectionOf(error, received, now(), bounds) as unknown as Word;
+    outbound.say({ id: id(), by: code, word, cause: null }, correlationId, now(), true);
+    const { message } = error;
+    const log = { log_level: "error", message: clip(message), timestamp: new Date(now()).toISOString() };
+    const line = { type: "log:LogEmitted", payload: { ...log, context: { code: error.code } } } as unknown as Word;
+    outbound.say({ id: id(), by: code, word: line, cause: null }, correlationId, now(), true);
+  }
+
   return {
     counts,
     answer,
     /** Bytes that are no message. */
     refuse(code: Code, delivery: Delivery, thrown: unknown): void {
       const error = fromUnknown(thrown);
-      counts.set(error.code, (counts.get(error.code) ?? 0) + 1);
-      const correlationId = answer(code, delivery, error);
-      const { subject } = delivery;
-      report("error", "a message was refused", { code: error.code, subject: clip(subject), reason: error.message });
-      const word = rejectionOf(error, delivery, now(), bounds) as unknown as Word;
-      outbound.say({ id: id(), by: code, word, cause: null }, correlationId, now(), true);
-      const { message } = error;
-      const log = { log_level: "error", message: clip(message), timestamp: new Date(now()).toISOString() };
-      const line = { type: "log:LogEmitted", payload: { ...log, context: { code: error.code } } } as unknown as Word;
-      outbound.say({ id: id(), by: code, word: line, cause: null }, correlationId, now(), true);
+      note(code, delivery, error, answer(code, delivery, error));
       delivery.term?.();
     },
+    note,
     /** A command that is right, and cannot be taken now. */
     putOff(code: Code, delivery: Delivery, error: TroupeError): void {
       if (delivery.nak) return delivery.nak(putOffMs);

@@ -22,8 +22,9 @@ type Runtime = {
   registration: Registration;
   life: Life<typeof agentRuntime>;
   held: Map<string, Place>;
-  /** When it was last given something. */
+  /** When it was last given something, and when it last said anything. */
   chosenAt: number;
+  heardAt: number;
 };
 
 export type Choice = { is: "chosen"; runtime: { id: string; exec_id: string } } | { is: "none" } | { is: "busy" };
@@ -112,12 +113,14 @@ export function newRegistry({ clock, stamp, tell, say }: Means) {
       const id = message.agent_runtime.exec_id;
       const known = runtimes.get(id);
       if (known) {
+        known.heardAt = clock.now();
         if (message.type === "event:AgentRuntimeRegistered") known.registration = message;
         return settle(id, known, step(agentRuntime, known.life, { ...message, ...stamp() } as never));
       }
       if (message.type !== "event:AgentRuntimeRegistered") return;
       const begun = start(agentRuntime, { registration: message }, stamp());
-      const runtime: Runtime = { registration: message, life: begun.life, held: new Map(), chosenAt: 0 };
+      const heardAt = clock.now();
+      const runtime: Runtime = { registration: message, life: begun.life, held: new Map(), chosenAt: 0, heardAt };
       runtimes.set(id, runtime);
       settle(id, runtime, begun);
     },
@@ -164,6 +167,7 @@ export function newRegistry({ clock, stamp, tell, say }: Means) {
         agents: runtime.registration.agent_runtime.capabilities.agents,
         held: runtime.held.size,
         max: runtime.registration.agent_runtime.capabilities.max_concurrent_executions,
+        heardAt: runtime.heardAt,
       })),
     /** After a restart: whoever was here before has so long to be heard of again, and nobody is sent away meanwhile. */
     expect(forMs: number): void {

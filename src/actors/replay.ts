@@ -4,8 +4,8 @@
 //   Z1. What a replay says is what the log says, or the replay throws.
 //   Z2. A replay changes nothing but the run that it makes.
 
-import type { Store } from "../store/store.ts";
-import { type Ears, nameOf, react } from "./react.ts";
+import type { LogRecord, Store } from "../store/store.ts";
+import { type Ears, nameOf, type Reaction, react, type Tap } from "./react.ts";
 import { replayOf, saidOf } from "./record.ts";
 import { newRun, type Run, thawRun } from "./run.ts";
 import type { World } from "./world.ts";
@@ -30,20 +30,30 @@ export function replay(inert: World, ears: Ears, id: string, loaded: NonNullable
   const first = tail[0] && replayOf(tail[0]);
   const run = checkpoint ? thawRun(id, checkpoint.seq, checkpoint.body) : newRun(id, first?.correlationId ?? id);
   checkDefinition(inert, run);
-  for (const record of tail) {
-    const { input, seed, answers, said } = replayOf(record);
-    const reaction = react(inert, ears, run, input, { at: record.at, seed }, answers);
-    checkDefinition(inert, run);
-    const again = JSON.stringify(saidOf(reaction, input));
-    if (again !== said) throw new Error(`record ${record.seq}: the replay of '${nameOf(input)}' says something else`);
-    run.seq = record.seq;
-    run.heardAt = record.at;
-  }
+  for (const record of tail) again(inert, ears, run, record);
   return run;
 }
 
+/** The run reacts to one record more, as it did then. */
+export function again(
+  inert: World,
+  ears: Ears,
+  run: Run,
+  record: LogRecord,
+  { input, seed, answers, said } = replayOf(record),
+  tap?: Tap,
+): Reaction {
+  const reaction = react(inert, ears, run, input, { at: record.at, seed }, answers, tap);
+  checkDefinition(inert, run);
+  const saidAgain = JSON.stringify(saidOf(reaction, input));
+  if (saidAgain !== said) throw new Error(`record ${record.seq}: the replay of '${nameOf(input)}' says something else`);
+  run.seq = record.seq;
+  run.heardAt = record.at;
+  return reaction;
+}
+
 /** What a run does is written in its definition: without that it waits until it is there again. */
-function checkDefinition({ definitions }: World, { facts }: Run): void {
+export function checkDefinition({ definitions }: World, { facts }: Run): void {
   const { definition } = facts;
   if (definition === null || definitions.byHash(definition.hash)) return;
   const { id, hash } = definition;

@@ -3,7 +3,6 @@
 // It is in memory, and bounded: after a restart, or past the bound, an answer is found by the ids in it, or its command
 // runs into the time that every chart has for it.
 
-import type { Trace } from "../protocol/envelope.ts";
 import type { Warning } from "../protocol/fields.ts";
 import type { Word } from "./component.ts";
 
@@ -22,13 +21,7 @@ export function newRequests() {
   const asked = new Map<string, Asked>();
   const asking = new Map<string, Asking>();
   const answered = new Map<string, Answer>();
-  const traces = new Map<string, Trace>();
   return {
-    /** The context of a trace goes on with whatever its run says. */
-    keepTrace(run: string, trace: Trace): void {
-      if (trace.traceparent !== undefined) keep(traces, run, trace);
-    },
-    traceOf: (run: string): Trace => traces.get(run) ?? {},
     /** A command leaves; it is found by its id, by where its answer goes, and by whom it is for. */
     ask(names: readonly (string | undefined)[], request: Asked): void {
       for (const name of names) if (name !== undefined && name !== "") keep(asked, name, request);

@@ -16,9 +16,11 @@ import type { Heard, Word } from "./component.ts";
 import type { Call, Was } from "./flow-calls.ts";
 import type { Ears, Input } from "./react.ts";
 import { runFromRows } from "./parked.ts";
+import { importedAt } from "./imported.ts";
 import { inertWorld, replay } from "./replay.ts";
 import { inheritedIn } from "./flow-recovery.ts";
 import { dueOf, freezeRun, isBusy, newRun, type Run } from "./run.ts";
+import { newSpectator, type Spectator } from "./spectator.ts";
 import type { World } from "./world.ts";
 
 export type Means = {
@@ -249,6 +251,8 @@ export function openResidents({ store, clock, world, ears, report, take, post, i
   function begun(id: string, input: Input, isNew = false): Run | undefined {
     if (input.on !== "message" || parked.has(id)) return undefined;
     const loaded = isNew ? undefined : store.load(id);
+    // What was recorded elsewhere is looked at here, and hears nothing.
+    if (loaded?.tail[0] && importedAt(loaded.tail[0]) !== null) return undefined;
     if (loaded?.state.state === "ended") return reopened(id, loaded);
     const { word } = input;
     const isCarrying = carrying.has(word.type) || (!ears.records && scheduling.has(word.type));
@@ -283,6 +287,7 @@ export function openResidents({ store, clock, world, ears, report, take, post, i
     makeRoom,
     /** A run made again from these records alone, beside the one that is here; throws if they contradict themselves. */
     again: (id: string, loaded: Loaded): Run => replay(inert, ears, id, loaded),
+    spectator: (id: string): Spectator => newSpectator(inert, ears, id),
     live: (execId: string, run: string): void => void homes.set(execId, run),
     homeOf: (execId: string): string | undefined => homes.get(execId) ?? store.runOf(execId),
     /** Handlers that have to begin anew, since last asked. */

@@ -16,6 +16,7 @@ import { workflowExecution } from "../machines/workflow-execution.ts";
 import type { Message } from "../protocol/catalogue.ts";
 import type { Component as Code } from "../protocol/entry.ts";
 import type { Cause } from "./component.ts";
+import type { Trace } from "../protocol/envelope.ts";
 import type { Data } from "../protocol/fields.ts";
 import type { UndoFacts } from "./undo.ts";
 import type { RunFlow } from "./flow-rules.ts";
@@ -95,6 +96,8 @@ export type Facts = {
   reported?: Record<string, true>;
   /** How it stands in line, if its definition says anything of that. */
   flow?: RunFlow;
+  /** The context of the distributed trace that it belongs to, if it came with one. */
+  trace?: Trace;
 };
 
 export type Run = {

@@ -1,16 +1,18 @@
 // Starts the parts of a process in order, starts again what fails, and stops them in reverse.
 //
 //   start: a ─▶ b ─▶ c          stop: c ─▶ b ─▶ a
-//   b fails ─▶ b is stopped and started again, up to a limit within a while ─▶ then everything stops, and that is said
+//   b fails: c and b stop, b and c start again, up to a limit within a while ─▶ then everything stops, and that is said
 //
-// It is for the daemon, whose parts are a troupe, a gateway and what else listens. A troupe by itself has no part that
+// It is for the daemon, whose parts are a troupe, and the doors that hold on to it. A troupe by itself has no part that
 // could be started again under it: memory runs ahead of the disk, so with a store whose writer has died all of it would
-// have to be made anew from the log. It says so, refuses what is new, and is closed and opened as a whole.
+// have to be made anew from the log. It says so, refuses what is new, and is closed and opened as a whole; and whoever
+// holds on to it with it.
 //
 // Invariants:
 //   U1. A part starts only after those before it have, and stops only after those after it have.
 //   U2. If one cannot start at first, those that had are stopped, in reverse, and the error is passed on.
-//   U3. A part that fails is started again, so many times within a while; then all stop, and onFatal is told once.
+//   U3. A part that fails is started again, so many times within a while, and with it those after it; then all stop,
+//       and onFatal is told once.
 //   U4. stop() stops each part once, however often it is called, and passes on the first error after all were stopped.
 
 import { TroupeError, fromUnknown } from "../protocol/errors.ts";
@@ -62,9 +64,21 @@ export async function supervise(parts: readonly Part[], supervision: Supervision
 
   async function again(one: Running): Promise<void> {
     if (stopping) return;
-    await one.stop();
+    const from = running.slice(running.indexOf(one));
+    for (const each of from.toReversed()) await halt(each);
+    for (const each of from) each.stop = await each.part.start((error) => fail(each, error));
+    report("warn", `${one.part.name} was started again`, {});
+  }
+
+  /** What cannot be stopped is as broken as what is started anew because of that: it is said, and it goes on. */
+  async function halt(one: Running): Promise<void> {
+    const { part, stop } = one;
     one.stop = () => undefined;
-    one.stop = await one.part.start((error) => fail(one, error));
+    try {
+      await stop();
+    } catch (error) {
+      report("warn", `${part.name} did not stop as it should`, { message: fromUnknown(error).message });
+    }
   }
 
   async function giveUp({ part }: Running, error: unknown): Promise<void> {

@@ -14,6 +14,7 @@
 
 import { silence, type Stamp } from "../machines/step.ts";
 import type { Component as Code } from "../protocol/entry.ts";
+import type { Trace } from "../protocol/envelope.ts";
 import { fromUnknown } from "../protocol/errors.ts";
 import { minter } from "../protocol/ids.ts";
 import type { Checkpoint, Key as OnceKey, LogRecord, RunState, Store, Unit } from "../store/store.ts";
@@ -32,6 +33,7 @@ import type { World } from "./world.ts";
 export type Committed = {
   run: string;
   correlationId: string;
+  trace?: Trace;
   seq: number;
   line: number;
   at: number;
@@ -49,8 +51,10 @@ export type SystemParts = {
 
 export type System = ReturnType<typeof openSystem>;
 
+/** Of a message from outside any run: its own id, what it belongs to, and the trace it comes with. */
+type Origin = { id?: string; correlationId?: string; trace?: Trace };
 /** `isNew`: nobody can know of the run yet. */
-type Letter = { run: string; input: Input; key?: OnceKey; isNew?: boolean };
+type Letter = { run: string; input: Input; keys?: readonly OnceKey[]; isNew?: boolean };
 type Waiting = { seq: number; effects: Reaction["effects"]; committed: Committed };
 type OpenUnit = {
   records: LogRecord[];
@@ -68,6 +72,7 @@ export function openSystem({ store, clock, random, world, ears, report }: System
   const ids = minter(random);
   const mailbox: Letter[] = [];
   const outbox: Waiting[] = [];
+  const adopted: { seq: number; done: () => void }[] = [];
   const listeners = new Set<(committed: Committed) => void>();
   const counts = { unheard: 0, collapsed: 0, reactions: 0 };
   let { seq: newest, line: newestLine } = store.opened();
@@ -95,7 +100,7 @@ export function openSystem({ store, clock, random, world, ears, report }: System
 
   // ── an input ──
 
-  function take(run: string, input: Input, more: Pick<Letter, "key" | "isNew"> = {}): void {
+  function take(run: string, input: Input, more: Pick<Letter, "keys" | "isNew"> = {}): void {
     if (isStopped) return;
     mailbox.push({ run, input, ...more });
     if (!isReacting) drain();
@@ -107,14 +112,15 @@ export function openSystem({ store, clock, random, world, ears, report }: System
     try {
       for (; first < mailbox.length; first++) {
         const letter = mailbox[first] as Letter;
-        const keys = letter.key ? [letter.key] : [];
+        const keys = [...(letter.keys ?? [])];
         const unit: OpenUnit = { records: [], runs: new Map(), rows: [], keys, checkpoints: [], waiting: [] };
         const queue = [letter];
         for (let place = 0; place < queue.length; place++) {
           for (const { run: to, heard } of reactTo(queue[place] as Letter, unit)) {
             // A run orders a child by an id that it has just minted.
             const isNew = heard.word.type === "command:WorkflowExecute";
-            queue.push({ run: to, input: { on: "message", told: true, ...heard }, isNew });
+            const trace = isNew ? residents.get(heard.run)?.facts.trace : undefined;
+            queue.push({ run: to, input: { on: "message", told: true, ...heard, ...(trace && { trace }) }, isNew });
           }
         }
         append(unit);
@@ -200,7 +206,7 @@ export function openSystem({ store, clock, random, world, ears, report }: System
   }
 
   function note(run: Run, input: Input, { at, seed }: Stamp, reaction: Reaction, unit: OpenUnit): void {
-    const body = bodyOf(input, seed, run.correlationId, reaction);
+    const body = bodyOf(input, seed, run, reaction);
     newest += 1;
     const { lines } = reaction;
     const record: LogRecord = { seq: newest, run: run.id, at, line: newestLine + 1, lines, body };
@@ -215,9 +221,11 @@ export function openSystem({ store, clock, random, world, ears, report }: System
     }
     residents.setAlarm(run, reaction.dueAt, reaction.isGone);
     unit.runs.set(run.id, stateOf(run, at));
+    const { trace } = run.facts;
     const committed = {
       run: run.id,
       correlationId: run.correlationId,
+      ...(trace && { trace }),
       seq: newest,
       line: record.line,
       at,
@@ -252,6 +260,7 @@ export function openSystem({ store, clock, random, world, ears, report }: System
       outbox.splice(0, sent);
       sent = 0;
     }
+    while (adopted[0] && adopted[0].seq <= seq) adopted.shift()?.done();
     residents.makeRoom(counts.reactions);
   });
 
@@ -262,17 +271,35 @@ export function openSystem({ store, clock, random, world, ears, report }: System
       run: string,
       by: Code,
       word: Word,
-      { id, correlationId, ...more }: { id?: string; correlationId?: string } & Pick<Letter, "key" | "isNew"> = {},
+      { id, correlationId, trace, ...more }: Origin & Pick<Letter, "keys" | "isNew"> = {},
     ): string {
       const messageId = id ?? ids.next(clock.now());
       const heard = { word, by, from: "", run: "", id: messageId, cause: null };
-      take(run, { on: "message", told: false, ...heard, ...(correlationId !== undefined && { correlationId }) }, more);
+      const origin = { ...(correlationId !== undefined && { correlationId }), ...(trace && { trace }) };
+      take(run, { on: "message", told: false, ...heard, ...origin }, more);
       return messageId;
+    },
+    /** Takes over what was recorded elsewhere: it gets its places in this log. Resolves once it is on disk. */
+    adopt(records: readonly Omit<LogRecord, "seq" | "line">[], runs: readonly RunState[], rows: Unit["rows"]) {
+      const placed = records.map((record) => {
+        newest += 1;
+        newestLine += record.lines;
+        return { ...record, seq: newest, line: newestLine + 1 - record.lines };
+      });
+      const [first] = placed;
+      const seq = newest;
+      return new Promise<void>((resolve) => {
+        if (!first) return resolve();
+        // Nobody hears of it: it was said elsewhere, and long ago.
+        adopted.push({ seq, done: resolve });
+        store.append({ records: placed, runs, rows });
+      });
     },
     id: () => ids.next(clock.now()),
     stamp,
     run: residents.wake,
     again: residents.again,
+    spectator: residents.spectator,
     /** The run as it is in memory, if it is there. */
     peek: residents.get,
     homeOf: residents.homeOf,
@@ -285,8 +312,12 @@ export function openSystem({ store, clock, random, world, ears, report }: System
       // Counted before the first alarm rings: a run that ends meanwhile would keep its slot for ever.
       const inheritance = await inheritanceOf(store, world.definitions);
       const runtimes = await store.find({ entity: "agent_runtime", status: ["REGISTERED"], limit: 2 });
-      const wereOthers = runtimes.rows.some(({ execId }) => execId !== world.runtime?.exec_id);
-      if (wereOthers) world.registry.expect(leaseMs);
+      // Its own may have said that it is there again, and not been heard yet.
+      const wereHere = store.opened().seq > 0;
+      const isMissed = (id: string): boolean =>
+        id !== world.runtime?.exec_id || (wereHere && !world.registry.isKnown(id));
+      const areMissed = runtimes.rows.some(({ execId }) => isMissed(execId));
+      if (areMissed) world.registry.expect(leaseMs);
       const { live, busy, broken } = residents.settle();
       // Whoever is let in goes on after those that were at work: these have their places first.
       isReacting = true;
@@ -316,11 +347,13 @@ export function openSystem({ store, clock, random, world, ears, report }: System
       isStopped = true;
       residents.close();
     },
+    isStopped: (): boolean => isStopped,
     isSettled: (): boolean => outbox.length === sent && mailbox.length === 0,
     stats: () => ({
       ...counts,
       ...residents.counts(),
       seq: newest,
+      line: newestLine,
       committed: committedSeq,
       waiting: outbox.length - sent,
     }),

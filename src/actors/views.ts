@@ -5,9 +5,10 @@
 // It is for a store that no troupe works on: what is said meanwhile would be missed. Runs that were pruned have no
 // records, and so no rows either.
 
-import type { LogRecord, Store } from "../store/store.ts";
+import type { LogRecord, Row, Store } from "../store/store.ts";
 import type { Word } from "./component.ts";
 import type { RunFlow } from "./flow-rules.ts";
+import { importedAt, importedRow } from "./imported.ts";
 import { type JournalLine, journalOf, replayOf } from "./record.ts";
 import { newRun, type Run } from "./run.ts";
 import { recordEvent, rowOf } from "./state-manager.ts";
@@ -17,6 +18,7 @@ const recordsPerRead = 1_000;
 /** Puts what the log says in the place of every row there is. */
 export async function rebuildViews(store: Store): Promise<{ records: number; rows: number }> {
   const runs = new Map<string, Run>();
+  const imported = new Set<string>();
   let records = 0;
   for (let afterSeq = 0; ;) {
     const some = await store.read({ afterSeq, limit: recordsPerRead });
@@ -25,15 +27,24 @@ export async function rebuildViews(store: Store): Promise<{ records: number; row
     afterSeq = last.seq;
     records += some.length;
     for (const record of some) {
-      retellCreation(runs, record);
-      for (const line of journalOf(record)) retell(runs, line, record.at);
-      noteFlow(runs, record);
+      if (importedAt(record) !== null) imported.add(record.run);
+      retellRecord(runs, record);
     }
   }
-  const rows = [...runs.values()].flatMap((run) => [...run.executions.values()].map((one) => rowOf(run, one)));
+  const rows = rowsOf(runs).map((row) => (imported.has(row.run) ? importedRow(row) : row));
   await store.rebuild(rows);
   return { records, rows: rows.length };
 }
+
+/** What a record says of how executions stand. */
+export function retellRecord(runs: Map<string, Run>, record: LogRecord): void {
+  retellCreation(runs, record);
+  for (const line of journalOf(record)) retell(runs, line, record.at);
+  noteFlow(runs, record);
+}
+
+export const rowsOf = (runs: ReadonlyMap<string, Run>): Row[] =>
+  [...runs.values()].flatMap((run) => [...run.executions.values()].map((one) => rowOf(run, one)));
 
 /** A run that another ordered was created by a message that stands in the other's record. */
 function retellCreation(runs: Map<string, Run>, record: LogRecord): void {

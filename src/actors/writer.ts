@@ -2,7 +2,7 @@
 
 import type { Key, Message } from "../protocol/catalogue.ts";
 import { components as names, type Component as Code } from "../protocol/entry.ts";
-import { encode, type Encoded, type Envelope } from "../protocol/envelope.ts";
+import { encode, type Encoded, type Envelope, type Trace } from "../protocol/envelope.ts";
 import type { Bounds } from "../protocol/json.ts";
 import type { SubjectCodec } from "../protocol/subjects.ts";
 import type { Word } from "./component.ts";
@@ -50,14 +50,14 @@ export function newWriter({ subjects, bounds, requests, durability }: WriterPart
     subject: string,
     correlationId: string,
     at: number,
-    run: string,
+    trace: Trace = {},
   ): Encoded {
     const envelope = envelopeOf({ id, by, word: addressed(word, cause), cause }, correlationId, at);
     const key = word.type as Key;
     return encode(envelope as unknown as Envelope, key, subjects, {
       to: subject,
       bounds,
-      trace: requests.traceOf(run),
+      trace,
     });
   }
 

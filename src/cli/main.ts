@@ -1,24 +1,15 @@
 // The command `troupe`: reads the command line, runs one command, and turns how it ended into an exit code.
 //
 // Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nobody answered; an error's own is in the table of protocol/errors.ts.
-// A command is one file here: a function that is given the program and adds itself with `program.command(…)`.
+// Interrupted is 130. The commands are in program.ts.
 
-import { Command, CommanderError } from "commander";
+import { CommanderError } from "commander";
 import { errorRow, exits, fromUnknown } from "../protocol/errors.ts";
-import { version } from "../version.ts";
-import { draw } from "./draw.ts";
-import { rehearse } from "./rehearse.ts";
-import { schema } from "./schema.ts";
-import { validate } from "./validate.ts";
+import { failureText } from "./failure.ts";
+import { programOf } from "./program.ts";
+import { remark } from "./words.ts";
 
-const commands: readonly ((program: Command) => void)[] = [draw, rehearse, schema, validate];
-
-const program = new Command("troupe")
-  .description("Runs workflows, tasks, agents and tools as actors, each a statechart that can be watched.")
-  .version(version)
-  .showHelpAfterError("Run `troupe --help` for what is possible.")
-  .exitOverride();
-for (const add of commands) add(program);
+const program = programOf();
 
 // Whoever closes the pipe, as head does, has seen enough. Output that is lost in any other way is a failure, and it is
 // so at once: what comes after it would only hide it.
@@ -55,7 +46,7 @@ function usageExit(end: CommanderError): number {
 
 function failureExit(thrown: unknown): number {
   const error = fromUnknown(thrown);
-  console.error(`troupe: ${error.message} (${error.code})`);
+  remark(failureText(error, process.argv.includes("--json")));
   // Only a defect of ours needs a stack; any other error's message says what to do.
   if (error.code === "INTERNAL_ERROR") console.error(error.cause ?? error);
   return errorRow(error.code).exit;

@@ -2,12 +2,10 @@
 
 import { styleText } from "node:util";
 import { type Command, Option } from "commander";
-import { type Key, nameOf } from "../protocol/catalogue.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { nearest } from "../protocol/nearest.ts";
-import { messagesIn, sequenceOf } from "../testing/sequence.ts";
 import type { Line } from "../testing/stage.ts";
-import { stories, type Story, tell } from "../testing/stories.ts";
+import type { Story } from "../testing/stories.ts";
 
 type Options = { json?: true; mermaid?: true };
 type Told = { status?: string; result?: { error?: { code?: string; message?: string } } | null };
@@ -16,17 +14,18 @@ export const rehearse = (program: Command): void =>
   void program
     .command("rehearse")
     .description("Play what happens when an agent answers, errs, hangs, dies, or is never there.")
-    .argument("[story]", `one of ${stories.map(({ id }) => id).join(", ")}; all without it`)
+    .argument("[story]", "which of them, such as hangs; all without it")
     .addOption(new Option("--json", "one line of JSON for each message").conflicts("mermaid"))
     .option("--mermaid", "the conversation as a Mermaid sequence diagram")
-    .action((id: string | undefined, options: Options) => {
-      for (const story of id === undefined ? stories : [storyOf(id)]) show(story, options);
+    .action(async (id: string | undefined, options: Options) => {
+      const { stories } = await import("../testing/stories.ts");
+      for (const story of id === undefined ? stories : [storyOf(stories, id)]) await show(story, options);
       if (id === undefined && !options.json && !options.mermaid) {
         console.log("One of them by itself: npx troupe rehearse hangs. As a picture: --mermaid. For scripts: --json.");
       }
     });
 
-function storyOf(id: string): Story {
+function storyOf(stories: readonly Story[], id: string): Story {
   const story = stories.find((candidate) => candidate.id === id);
   if (story) return story;
   const known = stories.map((candidate) => candidate.id);
@@ -35,7 +34,9 @@ function storyOf(id: string): Story {
   throw new TroupeError("VALIDATION_FAILED", `no story '${id}'; ${hint}`, { given: id, known });
 }
 
-function show(story: Story, { json, mermaid }: Options): void {
+async function show(story: Story, { json, mermaid }: Options): Promise<void> {
+  const { tell } = await import("../testing/stories.ts");
+  const { messagesIn, sequenceOf } = await import("../testing/sequence.ts");
   const log = tell(story);
   if (json) {
     for (const { at, by, word } of messagesIn(log)) console.log(JSON.stringify({ story: story.id, at, by, ...word }));
@@ -56,6 +57,7 @@ function rows(lines: readonly Line[]): string[] {
     const code = result?.error?.code;
     const outcome = code === undefined ? (status ?? "") : styleText("red", `${status} ${code}`);
     const time = `${((at - began) / 1_000).toFixed(1).padStart(6)} s`;
-    return `${styleText("dim", time)}  ${by.padEnd(3)}  ${nameOf(word.type as Key).padEnd(26)} ${outcome}`.trimEnd();
+    const name = word.type.slice(word.type.indexOf(":") + 1);
+    return `${styleText("dim", time)}  ${by.padEnd(3)}  ${name.padEnd(26)} ${outcome}`.trimEnd();
   });
 }

@@ -1,7 +1,10 @@
 // The command `troupe schema`: prints the JSON Schema of a kind of file, for editors.
 
 import { Argument, type Command } from "commander";
-import { type SchemaName, schemaNames, schemaOfFile } from "../language/schema-file.ts";
+import type { SchemaName } from "../language/schema-file.ts";
+import { jsonText, print } from "./words.ts";
+
+const schemaNames: readonly SchemaName[] = ["workflow", "project"];
 
 export const schema = (program: Command): void =>
   void program
@@ -13,4 +16,7 @@ export const schema = (program: Command): void =>
       "\nAn editor with YAML support takes it from the first line of a file:\n" +
         "  # yaml-language-server: $schema=../node_modules/troupe/schemas/workflow.schema.json",
     )
-    .action((kind: SchemaName) => console.log(JSON.stringify(schemaOfFile(kind), null, 2)));
+    .action(async (kind: SchemaName) => {
+      const { schemaOfFile } = await import("../language/schema-file.ts");
+      print(jsonText(schemaOfFile(kind)));
+    });

@@ -3,7 +3,6 @@
 import { statSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import type { Command } from "commander";
-import { loadProject, loadWorkflow } from "../language/load.ts";
 import { inOrder, isError, problemText } from "../language/problems.ts";
 import type { Problem } from "../language/spec.ts";
 import { exits } from "../protocol/errors.ts";
@@ -29,6 +28,7 @@ export const validate = (program: Command): void =>
     });
 
 async function check(path: string): Promise<Checked> {
+  const { loadProject, loadWorkflow } = await import("../language/load.ts");
   const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? !/\.(?:ya?ml|m?[jt]s)$/.test(path);
   if (isFolder || /^troupe\.(?:yaml|ts)$/.test(basename(path))) {
     const folder = isFolder ? path : dirname(path);

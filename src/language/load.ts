@@ -26,6 +26,8 @@ export type Project = {
   unserved: Problem[];
   /** The text of each file that was read, by its path from the folder. */
   files: ReadonlyMap<string, string>;
+  /** Which file holds a definition: `workflow/<id>`, `agent/<id>` and `tool/<id>`. */
+  homes: ReadonlyMap<string, string>;
 };
 
 export type LoadedWorkflow = { spec?: WorkflowSpec } & Pick<Project, "problems" | "unserved" | "files">;
@@ -61,7 +63,17 @@ export async function loadProject(folder: string, sizes: Sizes = {}): Promise<Pr
     problems: inOrder(problems),
     unserved: inOrder([read, ...sound].flatMap(unservedOf)),
     files: new Map([read, ...workflows].map((one) => [one.file, one.text])),
+    homes: new Map([...homesIn(read.file, spec), ...sound.flatMap((one) => homesIn(one.file, one.value))]),
   };
+}
+
+type Holder = { id?: string; tasks?: unknown; agents?: { id: string }[]; tools?: { id: string }[] };
+
+function homesIn(file: string, value: unknown): [string, string][] {
+  const { id, tasks, agents = [], tools = [] } = Object(value) as Holder;
+  const own = tasks !== undefined && id !== undefined ? [`workflow/${id}`] : [];
+  const names = [...own, ...agents.map((one) => `agent/${one.id}`), ...tools.map((one) => `tool/${one.id}`)];
+  return names.map((name) => [name, file]);
 }
 
 /** One workflow by itself: what it names may be anywhere. */
@@ -89,7 +101,15 @@ function without(folder: string): Project {
   const hint = isThere ? "begin with two lines: `version: 1` and `name: my-project`" : "name the folder of a project";
   const defect = { path: [], code: "SYNTAX", message, hint, severity: "error" as const };
   const problem = problemOf(defect, "troupe.yaml", { line: 1, col: 1 });
-  return { workflows: [], agents: [], tools: [], problems: [problem], unserved: [], files: new Map() };
+  return {
+    workflows: [],
+    agents: [],
+    tools: [],
+    problems: [problem],
+    unserved: [],
+    files: new Map(),
+    homes: new Map(),
+  };
 }
 
 const isDefinition = (path: string): boolean => !path.endsWith(".d.ts");

@@ -90,6 +90,19 @@ type Cues = {
   "cue:Returned": { exec_id: string; output: Data; thought: boolean };
   "cue:Threw": { exec_id: string; error: { message: string; code?: string; details?: Data }; thought: boolean };
 
+  // ── conversation and the gateway ──
+  /** Something is to run in the thread when its turn comes. */
+  "cue:TurnWanted": { turn: string };
+  "cue:TurnBegins": { turn: string };
+  /** So many are before it. */
+  "cue:TurnWaits": { turn: string; before: number };
+  /** It will not run: too many wait, or the thread is closed. */
+  "cue:TurnRefused": { turn: string; why: "full" | "closed" };
+  /** It has ended, or it is not wanted any more. */
+  "cue:TurnEnded": { turn: string };
+  /** Nothing more is to run in the thread. */
+  "cue:ThreadClosed": object;
+
   // ── agent dispatch and the registry ──
   /** A runtime is wanted; `except` were tried and could not. */
   "cue:ChooseRuntime": { agent: string; except: string[] };

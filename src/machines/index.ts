@@ -4,6 +4,7 @@
 export { agentDispatch } from "./agent-dispatch.ts";
 export { agentExecution } from "./agent-execution.ts";
 export { agentRuntime } from "./agent-runtime.ts";
+export { conversation, conversationStatuses } from "./conversation.ts";
 export { handlerRun } from "./handler-run.ts";
 export { taskAttempt } from "./task-attempt.ts";
 export { taskDispatch } from "./task-dispatch.ts";

@@ -17,6 +17,7 @@ export const commands = {
     payload: command({
       input: f.json,
       trigger_type: z.enum(["api", "webhook", "schedule", "workflow"]),
+      labels: f.labels.optional(),
       lineage: f.lineage.optional(),
       detached: f.flag.optional(),
     }),
@@ -88,6 +89,7 @@ export const commands = {
       input: f.json,
       triggered_by: f.name,
       task_type: f.taskType.optional(),
+      labels: f.labels.optional(),
     }),
     aliases: old("TriggerSpecificTask"),
     summary: "Run one task, agent or tool by itself, outside a workflow execution.",

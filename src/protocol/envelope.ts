@@ -107,6 +107,11 @@ export function encode<K extends Key>(
 // The grammar of the W3C is wider for tracestate; printable is what matters for a header.
 const printable = /^[\x20-\x7e]{1,512}$/;
 
+const traceparentForm = /^[\da-f]{2}-([\da-f]{32})-[\da-f]{16}-[\da-f]{2}/;
+
+/** The id that all of a trace has in common; none if the context has not the form of the W3C. */
+export const traceIdOf = ({ traceparent = "" }: Trace): string | undefined => traceparentForm.exec(traceparent)?.[1];
+
 export function traceOf(headers: Headers): Trace {
   const given = headerNames.trace.flatMap((name) => {
     const value = headers[name];

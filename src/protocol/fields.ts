@@ -205,6 +205,9 @@ export const durability = describe(
   "how safe the command is; troupe always says it, another runtime need not",
 );
 
+/** What an execution is found by later. */
+export const labels = z.record(name, z.string());
+
 /** What any message may carry in its context; what one must carry stands in the catalogue. */
 export const anyContext = {
   reason: text.optional(),

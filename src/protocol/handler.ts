@@ -1,5 +1,7 @@
 // What the function of an agent or a tool is told of the run it works for, and where it may say things.
 
+import type { Trace } from "./envelope.ts";
+
 /** Where a handler may say things for people to read; fields are searched by, so they are short. */
 export interface Log {
   debug(message: string, fields?: Readonly<Record<string, unknown>>): void;
@@ -23,6 +25,8 @@ export interface HandlerContext {
   /** The environment variables that the definition names under `env`, as far as they are set. */
   readonly env: Readonly<Record<string, string>>;
   readonly correlationId: string;
+  /** The context of the distributed trace that the run belongs to, if it has one: for what the handler calls. */
+  readonly trace?: Trace;
   readonly log: Log;
   /** A step it has done, as progress for whoever watches. */
   readonly step: (data: unknown) => void;

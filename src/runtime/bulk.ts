@@ -1,14 +1,16 @@
 // One command for all that a query finds: canceled, or begun again, and what came of each.
 
+import { isImportedRow } from "../actors/imported.ts";
 import { orderIn } from "../actors/record.ts";
 import { fromUnknown, TroupeError } from "../protocol/errors.ts";
 import { isTerminal, statuses } from "../protocol/statuses.ts";
 import type { Row, Store } from "../store/store.ts";
-import { checkExecId } from "./arguments.ts";
+import { checkExecId, checkFields } from "./arguments.ts";
 import type { CancelReport, openCommands } from "./commands.ts";
 import type { Labels } from "./content.ts";
 import { type openDesk } from "./desk.ts";
 import { checkedQuery, type Search } from "./questions.ts";
+import { keyRule, type Once } from "./repeats.ts";
 
 /** Which executions; of workflows, whatever it says. */
 export type BulkQuery = Omit<Search, "limit" | "after" | "order" | "entity">;
@@ -43,7 +45,7 @@ export function openBulk({ store, again, cancel }: Means) {
     return rows;
   }
 
-  async function retryOne(row: Row): Promise<Retry> {
+  async function retryOne(row: Row, { idempotencyKey: key }: Once = {}): Promise<Retry> {
     if (row.entity !== "workflow") {
       throw new TroupeError("INVALID_STATE", `'${row.execId}' is no workflow execution: only those are retried`);
     }
@@ -53,30 +55,34 @@ export function openBulk({ store, again, cancel }: Means) {
     }
     const input = await inputOf(store, row);
     const labels: Labels = { ...row.labels, [retryLabel]: row.execId };
-    return { execId: again(row.id, input, { labels, correlationId: row.correlationId }), retryOf: row.execId };
+    const once = key === undefined ? {} : { idempotencyKey: `retry/${row.execId}/${key}` };
+    const options = { labels, correlationId: row.correlationId, ...once };
+    return { execId: again(row.id, input, options), retryOf: row.execId };
   }
 
   return {
     /** Cancels all workflow executions that a query finds and that have not ended. */
     async cancelAll(query: BulkQuery, reason?: string): Promise<CancelAllReport> {
       const open = statuses.workflow.filter((status) => !isTerminal(status));
-      const rows = (await matching(query, open)).filter(({ status }) => !isTerminal(status));
+      const rows = (await matching(query, open)).filter((row) => !isTerminal(row.status) && !isImportedRow(row));
       const { done, failed } = await forEach(rows, ({ execId }) => cancel(execId, reason));
       return { matched: rows.length, canceled: done, failed };
     },
     /** Begins an ended workflow execution once more: same workflow, same input, same labels and `retry_of`. */
-    async retry(execId: string): Promise<Retry> {
+    async retry(execId: string, once: Once = {}): Promise<Retry> {
       checkExecId(execId);
+      checkFields(once, { idempotencyKey: keyRule }, "the options of a retry cannot be");
       const row = store.row(execId);
-      if (row) return retryOne(row);
+      if (row) return retryOne(row, once);
       throw new TroupeError("EXECUTION_NOT_FOUND", `no execution '${execId}' is known`, { exec_id: execId });
     },
     /** Retries all that a query finds; without a status, those that failed, ran over their time or were canceled. */
-    async retryAll(query: BulkQuery): Promise<RetryAllReport> {
+    async retryAll(query: BulkQuery, once: Once = {}): Promise<RetryAllReport> {
+      checkFields(once, { idempotencyKey: keyRule }, "the options of a retry cannot be");
       const rows = (await matching(query, ["FAILED", "TIMED_OUT", "CANCELED"])).filter(({ status }) =>
         isTerminal(status),
       );
-      const { done, failed } = await forEach(rows, retryOne);
+      const { done, failed } = await forEach(rows, (row) => retryOne(row, once));
       return { matched: rows.length, retried: done, failed };
     },
   };

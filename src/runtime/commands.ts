@@ -2,17 +2,20 @@
 
 import type { Clock } from "../actors/clock.ts";
 import type { Word } from "../actors/component.ts";
+import { isImportedRow } from "../actors/imported.ts";
 import { endsParked } from "../actors/parked.ts";
 import type { Limits } from "../actors/limits.ts";
 import type { System } from "../actors/system.ts";
 import type { World } from "../actors/world.ts";
+import type { Component as Code } from "../protocol/entry.ts";
 import { type ErrorCode, TroupeError } from "../protocol/errors.ts";
 import { isTerminal } from "../protocol/statuses.ts";
 import type { Row, Store } from "../store/store.ts";
-import { checkArgument, checkExecId, type Rule } from "./arguments.ts";
+import { type Rule, checkArgument, checkExecId, checkFields, oneOf } from "./arguments.ts";
 import { type ChildReport, reportOf } from "./cancel-report.ts";
 import { checkedContent } from "./content.ts";
-import { caller, type Gate } from "./desk.ts";
+import { caller, type Gate, gatewayName } from "./desk.ts";
+import { keyRule, type Once, openRepeats } from "./repeats.ts";
 
 export type CancelReport = {
   execId: string;
@@ -44,11 +47,15 @@ const signalName: Rule = {
   says: "must be a text of 1 to 256 characters",
 };
 
+/** Who says a command, under which id, and the key by which it is known when it comes again. */
+type Saying = { by?: Code; id?: string; key?: string | undefined };
+
 type Place = { run: string; entity: Row["entity"]; id: string; parents: Partial<Word> };
 
 const answerMs = 5_000;
 
 export function openCommands({ system, store, clock, limits, gate, replySubject, inbox }: Means) {
+  const repeats = openRepeats(store);
   /** Who waits for the answer to a command, by its message id. */
   const replies = new Map<string, (word: Word) => void>();
   /** What tells each of them that no answer comes any more. */
@@ -64,7 +71,21 @@ export function openCommands({ system, store, clock, limits, gate, replySubject,
   });
 
   /** Says a command, and gives what it was answered. */
-  function ask(run: string, type: string, sections: object, context: object): Promise<Word> {
+  function ask(run: string, type: string, sections: object, context: object, more: Saying = {}): Promise<Word> {
+    const { key } = more;
+    if (key === undefined) return say(run, type, sections, context, more);
+    return repeats
+      .once({ key, run, type, context }, (id) => say(run, type, sections, context, { ...more, id }))
+      .then(taken);
+  }
+
+  function say(
+    run: string,
+    type: string,
+    sections: object,
+    context: object,
+    { by = "API", id = system.id() }: Saying,
+  ): Promise<Word> {
     gate();
     // Whether it can be replayed is known once it has been.
     system.run(run);
@@ -72,7 +93,6 @@ export function openCommands({ system, store, clock, limits, gate, replySubject,
     if (parked !== undefined && !endsParked(run, { type, ...sections })) {
       throw new TroupeError("INVALID_STATE", `the run is parked: ${parked}`, { status: "parked", exec_id: run });
     }
-    const id = system.id();
     const payload = { context, reply_to_subject: subjectOf(run, type, sections) ?? inbox(id) };
     return new Promise((resolve, reject) => {
       const cancel = clock.alarm(clock.now() + answerMs, () => {
@@ -96,7 +116,7 @@ export function openCommands({ system, store, clock, limits, gate, replySubject,
         if (error) reject(error);
         else resolve(answer);
       });
-      system.tell(run, "API", { type, ...sections, payload } as Word, { id });
+      system.tell(run, by, { type, ...sections, payload } as Word, { id });
     });
   }
 
@@ -123,23 +143,40 @@ export function openCommands({ system, store, clock, limits, gate, replySubject,
     return { run: row.run, entity: row.entity, id: row.id, parents };
   }
 
+  /** Where a command goes: what was imported takes none. */
+  function takerOf(execId: string): Place {
+    const place = find(execId);
+    const row = store.row(execId);
+    if (!row || !isImportedRow(row)) return place;
+    const message = `'${execId}' was imported: it is read-only; retry or fork it, and that runs here`;
+    throw new TroupeError("INVALID_STATE", message, { status: row.status, imported: true });
+  }
+
   function workflowOf(execId: string, what: string): { run: string; sections: object } {
-    const { run, entity, id } = find(execId);
+    const { run, entity, id } = takerOf(execId);
     if (entity !== "workflow") throw wrongKind(execId, entity, what);
     return { run, sections: { workflow: { id, exec_id: execId } } };
   }
 
   const cancelTypes = { workflow: "command:WorkflowCancel", task: "command:TaskCancel", agent: "command:AgentCancel" };
 
-  /** Ends an execution and all below it, waits until that is so, and says what came of each. */
-  async function cancel(execId: string, because = "canceled by a person"): Promise<CancelReport> {
+  /** What says that an execution is to end. */
+  function cancelOf(execId: string, because: string, canceled_by: string) {
     checkArgument("reason", because, reason);
-    const { run, entity, id, parents } = find(execId);
+    const { run, entity, id, parents } = takerOf(execId);
     if (entity === "tool" || entity === "agent_runtime") {
       throw wrongKind(execId, entity, "it is canceled through its task");
     }
     const own = { ...parents, [entity]: { id, exec_id: execId } };
-    const context = { reason: because, canceled_by: caller, ...(entity !== "workflow" && { cause: "requested" }) };
+    const context = { reason: because, canceled_by, ...(entity !== "workflow" && { cause: "requested" }) };
+    return { run, entity, own, context };
+  }
+  const isChange = (answer: Word): boolean =>
+    (answer["payload"] as { context: { no_change?: boolean } }).context.no_change !== true;
+
+  /** Ends an execution and all below it, waits until that is so, and says what came of each. */
+  async function cancel(execId: string, because = "canceled by a person"): Promise<CancelReport> {
+    const { run, entity, own, context } = cancelOf(execId, because, caller);
     // A parked run cannot take along what it called; that it is parked is known once it was to be replayed.
     system.run(run);
     const orphans = system.parked().has(run) && run === execId ? await calledBy(run) : [];
@@ -147,8 +184,7 @@ export function openCommands({ system, store, clock, limits, gate, replySubject,
     waiting.add(watch.stop);
     try {
       const answer = await ask(run, cancelTypes[entity], own, context);
-      const { no_change } = (answer["payload"] as { context: { no_change?: boolean } }).context;
-      const changed = no_change !== true;
+      const changed = isChange(answer);
       const { children, tookMs } = changed ? await watch.done() : watch.now();
       const reports = await Promise.all(orphans.map((orphan) => cancel(orphan, because)));
       return { execId, changed, children: [...children, ...reports.flatMap((report) => report.children)], tookMs };
@@ -174,29 +210,40 @@ export function openCommands({ system, store, clock, limits, gate, replySubject,
   return {
     find,
     cancel,
+    /** Has an execution end, and waits only until that is taken; false if it was being canceled already. */
+    async requestCancel(execId: string, because = "canceled by a person", by: "API" | "GW" = "API"): Promise<boolean> {
+      checkArgument("by", by, oneOf(["API", "GW"]));
+      const { run, entity, own, context } = cancelOf(execId, because, by === "GW" ? gatewayName : caller);
+      return isChange(await ask(run, cancelTypes[entity], own, context, { by }));
+    },
     /** Kept for a wait that comes later, if none waits now. */
-    async signal(execId: string, name: string, payload: unknown = {}): Promise<void> {
+    async signal(execId: string, name: string, payload: unknown = {}, once: Once = {}): Promise<void> {
+      checkFields(once, onceRules, "the options of a signal cannot be");
       const { run, sections } = workflowOf(execId, "signals go to workflow executions");
       checkArgument("name", name, signalName);
       const signal = { name, payload: checkedContent(payload, limits.payloadBytes) };
-      await ask(run, "command:WorkflowSignal", sections, { signal });
+      await ask(run, "command:WorkflowSignal", sections, { signal }, { key: once.idempotencyKey });
     },
     /** What is under way goes on to its end; nothing new begins, and deadlines stand still. */
-    async pause(execId: string, because = "paused by a person"): Promise<void> {
+    async pause(execId: string, because = "paused by a person", once: Once = {}): Promise<void> {
+      checkFields(once, onceRules, "the options of a pause cannot be");
       checkArgument("reason", because, reason);
       const { run, sections } = workflowOf(execId, "only workflow executions are paused");
-      await ask(run, "command:WorkflowPause", sections, { reason: because, paused_by: caller });
+      const context = { reason: because, paused_by: caller };
+      await ask(run, "command:WorkflowPause", sections, context, { key: once.idempotencyKey });
     },
     /** A paused workflow goes on; a waiting task is given what it waits for. */
-    async resume(execId: string, data?: unknown): Promise<void> {
-      const { run, entity, id, parents } = find(execId);
+    async resume(execId: string, data?: unknown, once: Once = {}): Promise<void> {
+      checkFields(once, onceRules, "the options of a resume cannot be");
+      const more = { key: once.idempotencyKey };
+      const { run, entity, id, parents } = takerOf(execId);
       const given = data === undefined ? undefined : checkedContent(data, limits.payloadBytes);
       const own = { ...parents, [entity]: { id, exec_id: execId } };
       if (entity === "workflow") {
         const context = { resumed_by: caller, ...(given !== undefined && { resume_data: given }) };
-        await ask(run, "command:WorkflowResume", own, context);
+        await ask(run, "command:WorkflowResume", own, context, more);
       } else if (entity === "task") {
-        await ask(run, "command:TaskResume", own, { resumed_by: caller, resume_data: given ?? {} });
+        await ask(run, "command:TaskResume", own, { resumed_by: caller, resume_data: given ?? {} }, more);
       } else throw wrongKind(execId, entity, "only workflows and waiting tasks are resumed");
     },
     close(): void {
@@ -204,6 +251,15 @@ export function openCommands({ system, store, clock, limits, gate, replySubject,
       for (const stop of waiting) stop();
     },
   };
+}
+
+const onceRules: Readonly<Record<keyof Once, Rule>> = { idempotencyKey: keyRule };
+
+/** An answer of before may be a refusal. */
+function taken(answer: Word): Word {
+  const error = errorIn(answer);
+  if (error) throw error;
+  return answer;
 }
 
 function errorIn(answer: Word): TroupeError | undefined {

@@ -85,6 +85,24 @@ export function openArchive({ store, clock, sizes, forget, report }: Means) {
     }
   }
 
+  /** One that came with what was imported, if it is read here as it was there. */
+  function adopt(hash: string, spec: object): boolean {
+    try {
+      const workflow = prepare(spec as WorkflowSpec, sizes);
+      if (workflow.hash !== hash || entries.has(hash)) return false;
+      store.setNote(noteOf(hash), JSON.stringify(spec));
+      // What needs it is not here yet, and is so in a moment.
+      entries.set(hash, { id: workflow.id, replacedAt: clock.now() + lookMs });
+      found.set(hash, workflow);
+      save();
+      lookLater();
+      return true;
+    } catch (error) {
+      report("warn", "an imported definition cannot be used", { hash, reason: fromUnknown(error).message });
+      return false;
+    }
+  }
+
   function lookLater(): void {
     if (cancelAlarm || ![...entries.values()].some(({ replacedAt }) => replacedAt !== null)) return;
     cancelAlarm = clock.alarm(clock.now() + lookMs, () => void look());
@@ -127,6 +145,9 @@ export function openArchive({ store, clock, sizes, forget, report }: Means) {
   return {
     keep,
     find,
+    adopt,
+    /** What came with it was not taken. */
+    disown: drop,
     /** A run begins with it, although there may be another of its id. */
     renew(hash: string): void {
       const entry = entries.get(hash);

@@ -49,6 +49,7 @@ export function openDefinitions(folder: string, sizes: Sizes, areToolsElsewhere 
   }
 
   return {
+    folder,
     workflows,
     agents,
     tools,

@@ -10,12 +10,13 @@ import type { Limits } from "../actors/limits.ts";
 import type { Definitions, World } from "../actors/world.ts";
 import type { System } from "../actors/system.ts";
 import type { OutputOf, TypedWorkflow } from "../language/define.ts";
+import { type Trace, traceIdOf } from "../protocol/envelope.ts";
 import { TroupeError, type WireError } from "../protocol/errors.ts";
 import { isDefinitionId, isExecId } from "../protocol/ids.ts";
 import { nearest } from "../protocol/nearest.ts";
 import { clip } from "../protocol/refusal.ts";
 import type { Key, Store } from "../store/store.ts";
-import { checkArgument, checkFields, object, type Rule, text } from "./arguments.ts";
+import { checkArgument, checkFields, duration, object, oneOf, type Rule, text, texts } from "./arguments.ts";
 import { checkedContent, checkedLabels, type Labels } from "./content.ts";
 import type { End, Endings } from "./endings.ts";
 import { fingerprintOf } from "./fingerprint.ts";
@@ -27,8 +28,18 @@ export type Start = {
   idempotencyKey?: string;
   /** What it is found by later. */
   labels?: Labels;
+  /** How long the key is remembered, if not for a day. */
+  keyMs?: number;
+  /** Names that stand for the newest run that bears them, as long as runs are kept. */
+  marks?: readonly string[];
+  /** The id that the run is to have, minted before by `system.id()`: for whoever has to know it before it begins. */
+  execId?: string;
+  /** Who asks, if it is the gateway of conversations and not the API. */
+  by?: "GW";
   /** What it belongs to, for whoever follows messages; minted if it is not given. */
   correlationId?: string;
+  /** The context of the distributed trace that it belongs to: whatever it leads to carries it on. */
+  trace?: Trace;
 };
 
 export type Handle<O = Readonly<Record<string, unknown>>> = {
@@ -84,14 +95,18 @@ type Means = {
   refusal: (workflow: string, input: unknown) => WireError | undefined;
   /** Where an acknowledgment goes. */
   replySubject: World["replySubject"];
+  /** The trace of a start that brings none. */
+  newTrace?: (() => Trace | undefined) | undefined;
 };
 
 /** How long a key is remembered. */
 const dayMs = 86_400_000;
 const keyCharsMax = 256;
 export const caller = "api.Service";
+export const gatewayName = "api.Gateway";
 
-export function openDesk({ system, store, clock, definitions, limits, endings, gate, refusal, replySubject }: Means) {
+export function openDesk({ system, store, clock, definitions, limits, endings, gate, refusal, ...means }: Means) {
+  const { replySubject, newTrace } = means;
   /** Keys of starts that are not on disk yet, by key and by run. */
   const fresh = new Map<string, Key>();
   const freshOf = new Map<string, string>();
@@ -112,6 +127,12 @@ export function openDesk({ system, store, clock, definitions, limits, endings, g
       else resolve();
     });
 
+  function knownAs(key: string): Key | undefined {
+    const kept = store.key(key, clock.now());
+    // A key may be kept longer than what it began: then it stands for nothing any more.
+    return fresh.get(key) ?? (kept && store.row(kept.execId) ? kept : undefined);
+  }
+
   function begun(
     content: unknown,
     word: (execId: string, correlationId: string) => object,
@@ -120,11 +141,9 @@ export function openDesk({ system, store, clock, definitions, limits, endings, g
     refuse: () => WireError | undefined = () => undefined,
   ): { run: string; isNew: boolean } {
     gate();
-    const { idempotencyKey, correlationId } = options;
+    const { idempotencyKey, correlationId, by = "API" } = options;
     const now = clock.now();
-    const kept = idempotencyKey === undefined ? undefined : store.key(idempotencyKey, now);
-    // A key may be kept longer than what it began: then it stands for nothing any more.
-    const known = fresh.get(idempotencyKey ?? "") ?? (kept && store.row(kept.execId) ? kept : undefined);
+    const known = idempotencyKey === undefined ? undefined : knownAs(idempotencyKey);
     if (known) {
       if (known.fingerprint === fingerprintOf(content)) return { run: known.execId, isNew: false };
       const message = `the key '${known.key}' was used for other content`;
@@ -133,7 +152,10 @@ export function openDesk({ system, store, clock, definitions, limits, endings, g
     // Whoever calls can come again, with the same key: nothing is known of a start that is refused here.
     const refused = trigger === "api" ? refuse() : undefined;
     if (refused) throw new TroupeError(refused.code, refused.message, refused.details);
-    const execId = system.id();
+    const execId = options.execId ?? system.id();
+    if (options.execId !== undefined && (unsaved.has(execId) || store.row(execId))) {
+      throw new TroupeError("EXEC_ID_CONFLICT", `there is an execution '${execId}' already`, { exec_id: execId });
+    }
     const key =
       idempotencyKey === undefined
         ? undefined
@@ -141,15 +163,18 @@ export function openDesk({ system, store, clock, definitions, limits, endings, g
             key: idempotencyKey,
             execId,
             fingerprint: fingerprintOf(content),
-            expiresAt: now + keyMs,
+            expiresAt: now + (options.keyMs ?? keyMs),
           };
     if (key) {
       fresh.set(key.key, key);
       freshOf.set(execId, key.key);
     }
     unsaved.set(execId, []);
-    const origin = { correlationId: correlationId ?? system.id(), isNew: true, ...(key && { key }) };
-    system.tell(execId, trigger === "schedule" ? "SC" : "API", word(execId, origin.correlationId) as Word, origin);
+    const trace = options.trace ?? newTrace?.();
+    const belongs = { correlationId: correlationId ?? system.id(), ...(trace && { trace }) };
+    const marks = (options.marks ?? []).map((mark) => markOf(mark, execId, now + limits.retentionMs));
+    const origin = { ...belongs, isNew: true, keys: [...(key ? [key] : []), ...marks] };
+    system.tell(execId, trigger === "schedule" ? "SC" : by, word(execId, origin.correlationId) as Word, origin);
     return { run: execId, isNew: true };
   }
 
@@ -184,15 +209,18 @@ export function openDesk({ system, store, clock, definitions, limits, endings, g
       workflow: { id: workflow, exec_id },
       payload: { reply_to_subject: replySubject("workflow", exec_id, corr), context },
     });
-    return begun(["workflow", workflow, given], word, options, origin, () => refusal(workflow, given));
+    const from = lineage ? [lineage.from_exec_id, lineage.from_task, lineage.definition] : [];
+    return begun(["workflow", workflow, given, ...from], word, options, origin, () => refusal(workflow, given));
   }
 
   function beginOne(what: Target, input: unknown, options: Start) {
     checkStart(options);
-    if (options.labels) throw new TroupeError("VALIDATION_FAILED", "only workflow executions have labels");
+    const labels = checkedLabels(options.labels, limits.labelsMax);
     const given = checkedContent(input, limits.payloadBytes);
     const { scope, id, type } = targetOf(definitions, what);
-    const context = { attempt: 1, input: given, triggered_by: caller, ...(type && { task_type: type }) };
+    const triggered_by = options.by === "GW" ? gatewayName : caller;
+    const more = { ...(type && { task_type: type }), ...(labels && { labels }) };
+    const context = { attempt: 1, input: given, triggered_by, ...more };
     const word = (exec_id: string, corr: string): object => ({
       type: "command:TaskTrigger",
       ...(scope !== undefined && { workflow: { id: scope } }),
@@ -227,6 +255,17 @@ export function openDesk({ system, store, clock, definitions, limits, endings, g
     ): Promise<End<O>> {
       return (await endOf(beginOne(what, input, options))) as End<O>;
     },
+    /** What a start with this key has begun, as long as the key is remembered. */
+    startedBy(idempotencyKey: string): string | undefined {
+      checkArgument("idempotencyKey", idempotencyKey, text);
+      return knownAs(idempotencyKey)?.execId;
+    },
+    /** The newest run on disk that bears a mark. */
+    newestOf(mark: string): string | undefined {
+      checkArgument("mark", mark, text);
+      const kept = store.key(markOf(mark).key, clock.now());
+      return kept && store.row(kept.execId) ? kept.execId : undefined;
+    },
     /** For starts by a schedule or a webhook, whose key is their own. */
     engage: (workflow: string, input: unknown, options: Start, origin: Origin): Handle =>
       handle(order(workflow, input, options, origin)),
@@ -239,9 +278,17 @@ export function openDesk({ system, store, clock, definitions, limits, endings, g
       return order(workflow, input, options, undefined, lineage).run;
     },
     ended,
+    accepted,
     close: off,
   };
 }
+
+const markOf = (mark: string, execId = "", expiresAt = 0): Key => ({
+  key: `mark/${mark}`,
+  execId,
+  fingerprint: "",
+  expiresAt,
+});
 
 function checkStart(options: Start): void {
   checkFields(options, startRules, "the options of a start cannot be");
@@ -252,7 +299,15 @@ const startRules: Readonly<Record<keyof Start, Rule>> = {
     says: `must be a text of 1 to ${keyCharsMax} characters`,
   },
   labels: object,
+  marks: texts,
+  keyMs: duration,
+  execId: { is: (id) => typeof id === "string" && isExecId(id), says: "must be a lower-case hyphenated UUID" },
+  by: oneOf(["GW"]),
   correlationId: { is: (id) => typeof id === "string" && isExecId(id), says: "must be a lower-case hyphenated UUID" },
+  trace: {
+    is: (trace) => object.is(trace) && traceIdOf(trace as Trace) !== undefined,
+    says: "must hold a `traceparent` as the W3C writes it",
+  },
 };
 
 function unknown(

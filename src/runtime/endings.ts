@@ -5,6 +5,7 @@
 // Invariants:
 //   W1. Whoever waits for a run is told how it ended, once that is on disk, or that nothing is known of it any more.
 
+import { isImportedRow } from "../actors/imported.ts";
 import type { Word } from "../actors/component.ts";
 import type { Limits } from "../actors/limits.ts";
 import type { Said } from "../actors/react.ts";
@@ -50,6 +51,10 @@ export function openEndings(system: System, store: Store, { retentionMs }: Pick<
     /** Of a run that is on disk, if it has not been forgotten. */
     of(run: string): Promise<End> {
       const row = store.row(run);
+      if (row && isImportedRow(row) && !isTerminal(row.status)) {
+        const still = `'${run}' was imported as it stood, ${row.status}: it does not end here`;
+        return Promise.reject(new TroupeError("INVALID_STATE", still, { status: row.status, imported: true }));
+      }
       if (row) return isTerminal(row.status) ? Promise.resolve(endOfRow(row)) : expect(run);
       const message = `nothing is known of '${run}' any more: what has ended is kept for ${retentionMs} ms`;
       return Promise.reject(new TroupeError("EXECUTION_NOT_FOUND", message, { exec_id: run, limit: "retentionMs" }));

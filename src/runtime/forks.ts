@@ -6,6 +6,7 @@
 //   K1. A fork is a run that was given the same results: from there on it does what any run would do.
 //   K2. What was undone is not reused, and neither is what the definition does not have.
 
+import { isImportedRow } from "../actors/imported.ts";
 import { definitionIn, type Lineage, unfit } from "../actors/lineage.ts";
 import type { Limits } from "../actors/limits.ts";
 import { type JournalLine, journalOf, orderIn, replayOf } from "../actors/record.ts";
@@ -21,12 +22,15 @@ import type { Row, Store } from "../store/store.ts";
 import { checkExecId, checkFields, object, oneOf, type Rule, text } from "./arguments.ts";
 import { checkedLabels, type Labels } from "./content.ts";
 import type { openDesk } from "./desk.ts";
+import { keyRule } from "./repeats.ts";
 
 export type RetryFrom = {
   /** In place of the input that the failed execution had. */
   input?: unknown;
   /** The definition that is defined now, not the one that the failed execution ran. */
   definition?: "newest";
+  /** Begins once: for 24 hours the same key gives the same execution, and is refused for other content. */
+  idempotencyKey?: string;
 };
 export type ForkFrom = RetryFrom & {
   /** The task that it begins at: one of the workflow's own, which has begun in the source. */
@@ -50,7 +54,7 @@ export const lineageLabels = { retry: "retry_of", fork: "fork_of" } as const;
 type Known = { tasks: Record<string, TaskFact>; error?: unknown; resume_data?: unknown };
 
 const anything: Rule = { is: () => true, says: "" };
-const retryRules = { input: anything, definition: oneOf(["newest"]) };
+const retryRules = { input: anything, definition: oneOf(["newest"]), idempotencyKey: keyRule };
 const forkRules = { ...retryRules, from: text, labels: object };
 
 export function openForks({ store, definitions, limits, again }: Means) {
@@ -74,8 +78,12 @@ export function openForks({ store, definitions, limits, again }: Means) {
   }
 
   async function begin(kind: Lineage["kind"], row: Row, options: RetryFrom & { from: string; labels: Labels }) {
-    const { from, labels, definition } = options;
+    const { from, labels, definition, idempotencyKey: key } = options;
     const { own, input, given, lines } = await readRun(store, row);
+    if (isImportedRow(row) && !definitions.workflows.has(row.id)) {
+      const message = `there is no workflow '${row.id}' here: define it, and what was imported can be forked`;
+      throw new TroupeError("WORKFLOW_NOT_FOUND", message, { workflow: row.id });
+    }
     const workflow = definitionFor(row, own, definition === "newest");
     const ran = own === null ? workflow : (definitions.byHash(own) ?? workflow);
     const { known, undone } = knownBefore(given, lines, ran, from);
@@ -99,7 +107,8 @@ export function openForks({ store, definitions, limits, again }: Means) {
     };
     definitions.renew(workflow.hash);
     const anew = "input" in options && options.input !== undefined ? options.input : input;
-    return again(row.id, anew, { labels, correlationId: row.correlationId }, lineage);
+    const once = key === undefined ? {} : { idempotencyKey: `${kind}/${row.execId}/${key}` };
+    return again(row.id, anew, { labels, correlationId: row.correlationId, ...once }, lineage);
   }
 
   return {

@@ -4,6 +4,7 @@ import type { Clock } from "../actors/clock.ts";
 import type { WorkflowSpec } from "../language/spec.ts";
 import type { Limits } from "../actors/limits.ts";
 import type { AgentDefinition } from "../agents/agent.ts";
+import type { Trace } from "../protocol/envelope.ts";
 import { type Layout, layouts } from "../protocol/layouts.ts";
 import type { Store } from "../store/store.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -28,8 +29,11 @@ export type Options = Definitions & {
   project?: string;
   /** Whether changed files of the project are taken anew, for runs that begin from then on; or how to watch them. */
   watch?: boolean | Watch;
-  /** Where everything is kept: `"memory"`, a directory, or a store that is open. Without it, in memory. */
-  store?: "memory" | { directory: string } | Store;
+  /**
+   * Where everything is kept: `"memory"`, a directory, or a store that is open. Without it, in memory. With the file of
+   * a key contents are sealed on the disk.
+   */
+  store?: "memory" | { directory: string; keyFile?: string } | Store;
   /** What is otherwise so many: see `limits` of a troupe. */
   limits?: Partial<Limits>;
   /** What every subject begins with. */
@@ -44,10 +48,14 @@ export type Options = Definitions & {
     message: string,
     fields: Readonly<Record<string, unknown>>,
   ) => void;
+  /** The context of the trace for a run whose start brings none. */
+  trace?: () => Trace | undefined;
   clock?: Clock;
   random?: () => number;
   /** Values of secrets and of the environment, by name. Without it, those of the process. */
   environment?: Readonly<Record<string, string | undefined>>;
+  /** Names of secrets: their values are taken out of whatever handlers return, throw, say or log. */
+  secrets?: readonly string[];
   /** How this process reaches others. Without it, it is alone. */
   transport?: Transport;
   /** Which components are here; all of them if it is not said. Whoever is not here is reached over the transport. */
@@ -72,9 +80,11 @@ const rules: Readonly<Record<keyof Options, Rule>> = {
   watch: { is: (value) => typeof value === "boolean" || isFunction(value), says: "must be true, false, or a function" },
   folder: { is: text.is, says: "must be the path of a folder" },
   log: callable,
+  trace: callable,
   clock: { is: (value) => has(value, "now", "alarm"), says: "must be a clock" },
   random: callable,
   environment: object,
+  secrets: texts,
   transport: { is: (value) => has(value, "connect"), says: "must be a transport" },
   roles: texts,
   wire: { is: (value) => typeof value === "boolean", says: "must be true or false" },
@@ -82,8 +92,9 @@ const rules: Readonly<Record<keyof Options, Rule>> = {
 
 function isPlace(value: unknown): boolean {
   if (value === "memory" || has(value, "append", "onCommitted")) return true;
-  const keys = typeof value === "object" && value !== null ? Object.keys(value) : [];
-  return keys.length === 1 && text.is((value as { directory?: unknown }).directory);
+  if (typeof value !== "object" || value === null) return false;
+  const { directory, keyFile, ...others } = value as { directory?: unknown; keyFile?: unknown };
+  return text.is(directory) && (keyFile === undefined || text.is(keyFile)) && Object.keys(others).length === 0;
 }
 
 /** Refuses names that are none and values that cannot be, all at once. */

@@ -24,6 +24,7 @@ export async function fromProject(given: Options, folder: string) {
     ...settings,
     ...given,
     limits: { ...settings.limits, ...given.limits },
+    secrets: [...(settings.secrets ?? []), ...(given.secrets ?? [])],
     workflows: [...definitions.workflows, ...(given.workflows ?? [])],
     agents: [...definitions.agents, ...(given.agents ?? [])],
     tools: [...definitions.tools, ...(given.tools ?? [])],
@@ -38,10 +39,13 @@ export async function keepProject(
   means: Omit<Reloading, "project">,
 ) {
   const { keepWatching, openReloading, watchFolder } = await import("./reload.ts");
-  const reload = openReloading({ project, ...means });
+  const taken = openReloading({ project, ...means });
+  let current = project;
+  const reload = async (): Promise<OpenedProject> => (current = await taken());
   const { folders } = project;
   const again = async (): Promise<readonly string[]> => (await reload()).folders;
-  if (watch === false) return { reload, close: () => undefined };
+  const now = (): OpenedProject => current;
+  if (watch === false) return { reload, now, close: () => undefined };
   const at = watch === true ? watchFolder : watch;
-  return { reload, close: keepWatching({ ...means, watch: at, folders, reload: again }) };
+  return { reload, now, close: keepWatching({ ...means, watch: at, folders, reload: again }) };
 }

@@ -2,6 +2,7 @@
 
 import type { Calls } from "../actors/flow-calls.ts";
 import type { Limits } from "../actors/limits.ts";
+import { isImportedRow } from "../actors/imported.ts";
 import { journalOf, type JournalLine } from "../actors/record.ts";
 import type { Registry } from "../actors/registry.ts";
 import type { Slots } from "../actors/slots.ts";
@@ -22,7 +23,9 @@ import {
   time,
   wholeNumber,
 } from "./arguments.ts";
+import type { Options } from "./options.ts";
 import { reasonOf, usedBy } from "./reason.ts";
+import { openSteps } from "./steps.ts";
 
 /** An execution as it stands. */
 export type Shown = Omit<Row, "body" | "text"> & {
@@ -35,6 +38,8 @@ export type Shown = Omit<Row, "body" | "text"> & {
   /** Of a workflow: the execution whose results it reuses, what its agents used up, and what it has undone. */
   lineage?: { kind: "fork" | "retry"; from_exec_id: string; from_task: string };
   usage?: { tokens: number; cost: number };
+  /** It ran elsewhere and came in a file: it is looked at, and hears no command. */
+  imported?: true;
   undo?: { done: number; failed: { task: string; code: string; message: string }[]; unlisted?: number };
 };
 
@@ -47,7 +52,18 @@ const groupings: readonly Grouping[] = ["status", "id", "entity"];
 /** From which line of the journal on, and how many lines; the next page begins one after the last line of this. */
 export type HistoryPage = { fromLine?: number; limit?: number };
 
-type Means = { system: System; store: Store; limits: Limits; registry: Registry; slots: Slots; calls: Calls };
+/** `isEnd`: nothing more was on disk then. */
+export type JournalPart = { lines: JournalLine[]; nextLine: number; isEnd: boolean };
+
+type Means = {
+  system: System;
+  store: Store;
+  limits: Limits;
+  registry: Registry;
+  slots: Slots;
+  calls: Calls;
+  report: NonNullable<Options["log"]>;
+};
 
 const rules: Readonly<Record<keyof Query, Rule>> = {
   entity: oneOf(entities),
@@ -76,14 +92,16 @@ export function checkedQuery(query: Search, except: readonly string[] = []): Sea
   return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined));
 }
 
+const journalRules = { execId: text, fromLine: wholeNumber(0) };
 const pageRules = { fromLine: wholeNumber(0), limit: wholeNumber(1) };
 
 const shown = ({ body, text: _text, ...row }: Row): Shown => {
-  const { startedAt, result, error, about, lineage, usage, undo } = JSON.parse(body) as Pick<
+  const { startedAt, result, error, about, lineage, usage, undo, imported } = JSON.parse(body) as Pick<
     Shown,
-    "startedAt" | "result" | "error" | "about" | "lineage" | "usage" | "undo"
+    "startedAt" | "result" | "error" | "about" | "lineage" | "usage" | "undo" | "imported"
   >;
-  const story = { ...(lineage && { lineage }), ...(usage && { usage }), ...(undo && { undo }) };
+  const origin = { ...(lineage && { lineage }), ...(imported && { imported }) };
+  const story = { ...origin, ...(usage && { usage }), ...(undo && { undo }) };
   // The first call of a direct run shares its id with the run's task.
   const [execId = ""] = row.execId.split("/");
   return { ...row, execId, startedAt, result, error, about, ...story };
@@ -91,17 +109,24 @@ const shown = ({ body, text: _text, ...row }: Row): Shown => {
 
 const rowsUnlessSaid = 50;
 const recordsAtOnce = 100;
+/** So much is held for each reader that has not taken what it was given. */
+const charsAtOnce = 262_144;
 
-export function openQuestions({ system, store, limits, registry, slots, calls }: Means) {
+export function openQuestions({ system, store, limits, registry, slots, calls, report }: Means) {
   const row = (execId: string): Row => {
     checkExecId(execId);
     const found = store.row(execId);
     if (found) return found;
     throw new TroupeError("EXECUTION_NOT_FOUND", `no execution '${execId}' is known`, { exec_id: execId });
   };
+  const isImported = (run: string): boolean => {
+    const root = store.row(run);
+    return root !== undefined && isImportedRow(root);
+  };
   const rowsOf = (limit: number | undefined): number => Math.min(limit ?? rowsUnlessSaid, limits.historyPage);
 
   return {
+    ...openSteps({ system, store, limits, report, runOf: (execId) => row(execId).run }),
     /** As it is on disk; what an open workflow has used up so far is known to its run alone. */
     get(execId: string): Shown {
       const found = row(execId);
@@ -135,9 +160,30 @@ export function openQuestions({ system, store, limits, registry, slots, calls }:
       }
       return lines.slice(0, max);
     },
+    /**
+     * Which messages are on disk, of one execution or of all runs but those that were brought here from elsewhere, from
+     * a line on; and where what follows begins.
+     */
+    async journal(from: { execId?: string; fromLine?: number }): Promise<JournalPart> {
+      checkFields(from, journalRules, "the place in the journal cannot be understood");
+      const { execId, fromLine = 0 } = from;
+      const of = execId === undefined ? undefined : row(execId);
+      const page = { limit: recordsAtOnce, charsMax: charsAtOnce };
+      const records = await store.read({ ...(of && { run: of.run }), fromLine, ...page });
+      const chars = records.reduce((sum, { body }) => sum + body.length, 0);
+      const own = of ? records : records.filter(({ run }) => !isImported(run));
+      const lines = own.flatMap(journalOf).filter(({ line }) => line >= fromLine);
+      const last = records.at(-1);
+      return {
+        lines: of ? lines.filter((line) => concerns(line, execId ?? "", of.run, of.entity)) : lines,
+        nextLine: last ? last.line + last.lines : fromLine,
+        isEnd: records.length < recordsAtOnce && chars < charsAtOnce,
+      };
+    },
     /** In one line: what it waits for, since when, and what would end that. */
     why(execId: string): string {
-      const { run } = row(execId);
+      const { run, status, ...asked } = row(execId);
+      if (isImportedRow(asked)) return `it was imported, and does nothing here: it was ${status} when it was exported`;
       // Whether it can be replayed is known once it has been.
       const awake = system.run(run);
       const reason = system.parked().get(run);

@@ -28,20 +28,22 @@ export type OpenedProject = {
   folder: string;
   definitions: Required<Definitions>;
   /** What the file of the project says of the troupe as a whole. */
-  settings: Pick<Options, "limits" | "prefix" | "subjects">;
+  settings: Pick<Options, "limits" | "prefix" | "subjects" | "secrets">;
   /** Names and values of its file `.env`. */
   environment: Readonly<Record<string, string | undefined>>;
   /** Warnings: with an error there is no project. */
   problems: Problem[];
   /** The text of each file, by its path from the folder. */
   files: ReadonlyMap<string, string>;
+  /** Which file holds a definition: `workflow/<id>`, `agent/<id>` and `tool/<id>`. */
+  homes: ReadonlyMap<string, string>;
   /** Where a file of it may appear or change. */
   folders: string[];
 };
 
 /** Reads a project; throws DEFINITION_INVALID with every problem if there is an error among them. */
 export async function openProject(folder: string, sizes: Partial<Limits> = {}): Promise<OpenedProject> {
-  const { spec, workflows, agents, tools, problems, unserved, files } = await loadProject(folder, sizes);
+  const { spec, workflows, agents, tools, problems, unserved, files, homes } = await loadProject(folder, sizes);
   const found = [...problems, ...unserved.map((one): Problem => ({ ...one, severity: "error" }))];
   if (!spec || found.some(isError)) throw refusal(folder, found, files);
   return {
@@ -55,6 +57,7 @@ export async function openProject(folder: string, sizes: Partial<Limits> = {}): 
     environment: environmentOf(resolve(folder, ".env")),
     problems: found,
     files,
+    homes,
     folders: foldersOf(folder, spec, [...files.keys()]),
   };
 }
@@ -69,14 +72,14 @@ function environmentOf(file: string): OpenedProject["environment"] {
   }
 }
 
-function settingsOf({ prefix, subjects, limits = {} }: ProjectSpec): OpenedProject["settings"] {
+function settingsOf({ prefix, subjects, limits = {}, secrets = [] }: ProjectSpec): OpenedProject["settings"] {
   const { max_payload, concurrency, max_steps } = limits;
   const own = {
     ...(max_payload !== undefined && { payloadBytes: bytesOf(max_payload) }),
     ...(concurrency !== undefined && { concurrency: Number(concurrency) }),
     ...(max_steps !== undefined && { stepsMax: Number(max_steps) }),
   };
-  return { limits: own, ...(prefix !== undefined && { prefix }), ...(subjects !== undefined && { subjects }) };
+  return { limits: own, secrets, ...(prefix !== undefined && { prefix }), ...(subjects !== undefined && { subjects }) };
 }
 
 const units: Readonly<Record<string, number>> = {
@@ -137,16 +140,19 @@ export type Reloading = {
   clock: Clock;
   sizes: Limits;
   define: (more: Definitions, gone: Gone) => Promise<void>;
+  /** These are secrets from now on. */
+  learn: (secrets: readonly string[]) => void;
   report: NonNullable<Options["log"]>;
 };
 
 /** Takes a project anew. */
-export function openReloading({ project, sizes, define, report }: Omit<Reloading, "clock">) {
+export function openReloading({ project, sizes, define, learn, report }: Omit<Reloading, "clock">) {
   let current = project;
   return async (): Promise<OpenedProject> => {
     const next = await openProject(current.folder, sizes);
     const changed = changedIn(current.files, next.files);
     if (changed.length === 0) return current;
+    learn(next.settings.secrets ?? []);
     await define(next.definitions, goneFrom(current.definitions, next.definitions));
     report("info", "the project was taken anew", { folder: current.folder, changed });
     return (current = next);

@@ -28,9 +28,10 @@ import { evaluate } from "../language/template.ts";
 import { fromUnknown, TroupeError } from "../protocol/errors.ts";
 import { isTerminal } from "../protocol/statuses.ts";
 import type { Store } from "../store/store.ts";
-import { checkArgument, text, wholeNumber } from "./arguments.ts";
+import { checkArgument, checkFields, text, wholeNumber } from "./arguments.ts";
 import type { Handle, openDesk } from "./desk.ts";
 import type { Options } from "./options.ts";
+import { keyRule, type Once } from "./repeats.ts";
 
 /** A schedule as it stands. Times are in milliseconds since 1970. */
 export type ShownSchedule = {
@@ -267,9 +268,12 @@ export function openSchedules({ system, store, clock, workflows, engage, cancel,
     /** All schedules, as they stand. */
     schedules: (): ShownSchedule[] => [...kept.values()].flatMap(({ entries }) => entries.map(shown)),
     /** Starts a run now, as if it were due, whatever is open, disabled or paused. */
-    trigger(workflow: string, n = 0): Handle {
+    trigger(workflow: string, n = 0, once: Once = {}): Handle {
+      checkFields(once, { idempotencyKey: keyRule }, "the options of a start by hand cannot be");
       const entry = find(workflow, n);
-      return begin(entry, entry.memory, clock.now(), {}, 0);
+      const { idempotencyKey: key } = once;
+      const own = key === undefined ? {} : { idempotencyKey: `schedule/${workflow}/${n}/by-hand/${key}` };
+      return begin(entry, entry.memory, clock.now(), own, dayMs);
     },
     /** It starts nothing more until it is resumed, also after a restart. */
     pauseSchedule(workflow: string, n = 0): ShownSchedule {

@@ -2,8 +2,7 @@
 //
 // The only place that chooses implementations: which store, which clock, which transport.
 
-import { resolve } from "node:path";
-import { afterTurn, type Clock, systemClock } from "../actors/clock.ts";
+import { systemClock } from "../actors/clock.ts";
 import { openBridge } from "../actors/bridge.ts";
 import type { Word } from "../actors/component.ts";
 import { newHandlers } from "../actors/handlers.ts";
@@ -15,32 +14,37 @@ import { newRegistry } from "../actors/registry.ts";
 import { newSlots } from "../actors/slots.ts";
 import { type Committed, openSystem, type System } from "../actors/system.ts";
 import { openWorld } from "../actors/world.ts";
-import { frozen } from "../language/function.ts";
 import type { Problem } from "../language/spec.ts";
-import type { Log } from "../protocol/handler.ts";
 import type { Component as Code } from "../protocol/entry.ts";
 import { TroupeError } from "../protocol/errors.ts";
-import { seedAt } from "../protocol/ids.ts";
 import { subjectCodec } from "../protocol/subjects.ts";
-import { openMemory } from "../store/memory.ts";
-import { openSqlite } from "../store/sqlite.ts";
 import type { Store } from "../store/store.ts";
 import { callable, checkArgument, checkFields, duration, text } from "./arguments.ts";
 import { openBulk } from "./bulk.ts";
+import { openBundles } from "./bundle.ts";
 import { openCommands } from "./commands.ts";
 import { openArchive } from "./definition-archive.ts";
 import { type Gone, openDefinitions } from "./definitions.ts";
+import { openDefined } from "./defined.ts";
 import { openDesk } from "./desk.ts";
 import { openForks } from "./forks.ts";
 import { openEndings } from "./endings.ts";
+import { openForgottenThreads } from "./forgotten-threads.ts";
+import { guardedBy } from "./listeners.ts";
 import { enlist } from "./local-runtime.ts";
 import { checkOptions, type Definitions, type Options } from "./options.ts";
 import { openQuestions } from "./questions.ts";
+import { openPastCancels } from "./past-cancels.ts";
 import { checkProject, fromProject, keepProject } from "./project.ts";
 import type { OpenedProject } from "./reload.ts";
+import { openRefusals } from "./refusals.ts";
 import { keepPruning } from "./retention.ts";
 import { componentsOf, scheduleRole } from "./roles.ts";
 import { openSchedules } from "./schedules.ts";
+import { logOf, openSecrets, type Secrets } from "./secrets.ts";
+import { runtimeId, storeOf } from "./storage.ts";
+import { quiet } from "./stillness.ts";
+import { openStored, restore } from "./stored-definitions.ts";
 import { openWebhooks } from "./webhooks.ts";
 
 export type { Definitions, Options } from "./options.ts";
@@ -61,7 +65,9 @@ export async function troupe(given: Options = {}) {
   const components = componentsOf(options);
   const here = new Set(components.map(({ code }) => code));
   const definitions = openDefinitions(options.folder ?? process.cwd(), limits, !here.has("XE"));
-  await definitions.add(options);
+  const secrets = openSecrets(options);
+  await secrets.guarded(() => definitions.add(options));
+  secrets.learnFrom(definitions.workflows);
   // Last of all that can be wrong: a store that was opened belongs to somebody.
   const { store = "memory" } = options;
   const isOurs = !(typeof store === "object" && "append" in store);
@@ -71,6 +77,7 @@ export async function troupe(given: Options = {}) {
       limits,
       subjects,
       definitions,
+      secrets,
       components,
       here,
       ...(project && { project }),
@@ -86,22 +93,26 @@ type Prepared = {
   limits: ReturnType<typeof withLimits>;
   subjects: ReturnType<typeof subjectCodec>;
   definitions: ReturnType<typeof openDefinitions>;
+  secrets: Secrets;
   components: ReturnType<typeof componentsOf>;
   here: ReadonlySet<Code>;
 };
 
 // One after the other, what a troupe is made of.
 async function assemble(store: Store, options: Options, prepared: Prepared) {
-  const { limits, subjects, definitions, components, here } = prepared;
+  const { limits, subjects, definitions, secrets, components, here } = prepared;
   const clock = options.clock ?? systemClock();
   const random = options.random ?? Math.random;
-  const log = options.log ?? (() => undefined);
+  const log = secrets.report;
   const environment = options.environment ?? process.env;
   const news = new Set<(news: News) => void>();
   let subscriptions = 0;
   let stopping: Promise<void> | undefined;
   const { forget } = definitions;
   const archive = openArchive({ store, clock, sizes: limits, forget, report: log });
+  const add = (more: Definitions, gone?: Gone): Promise<void> => secrets.guarded(() => definitions.add(more, gone));
+  await restore(store, definitions, add, log);
+  secrets.learnFrom(definitions.workflows);
   definitions.keepIn(archive);
 
   // The parts that hold each other are tied by these: each is called only once everything is there.
@@ -109,11 +120,13 @@ async function assemble(store: Store, options: Options, prepared: Prepared) {
     clock,
     ...limits,
     environment,
+    redactor: secrets.redactor,
     agents: definitions.agents,
     tools: definitions.tools,
     handlerOf: definitions.handlerOf,
     actor: (run, address) => system.peek(run)?.actors.get(address),
     correlationId: (run) => system.peek(run)?.correlationId ?? run,
+    trace: (run) => system.peek(run)?.facts.trace,
     send: (run, input) => system.take(run, input),
     publish: (run, by, word) => tell({ run, by, word }),
     id: () => system.id(),
@@ -196,6 +209,7 @@ async function assemble(store: Store, options: Options, prepared: Prepared) {
   });
   await bridge?.resend();
   const recovered = { ...(await system.recover()), cut };
+  bridge?.begin();
   const endPruning = keepPruning(store, clock, limits.retentionMs, log);
   const gate = (): void => {
     if (stopping) throw new TroupeError("INVALID_STATE", "the troupe is stopping: nothing new is taken", closed);
@@ -219,6 +233,7 @@ async function assemble(store: Store, options: Options, prepared: Prepared) {
     again,
     engage,
     ended,
+    accepted,
     close: closeDesk,
     ...desk
   } = openDesk({
@@ -226,29 +241,47 @@ async function assemble(store: Store, options: Options, prepared: Prepared) {
     definitions,
     endings,
     refusal: (id, input) => refusalOf(world, id, input),
+    newTrace: options.trace,
   });
   const { find, close: closeCommands, ...commands } = openCommands({ ...parts, inbox });
   const forks = openForks({ store, definitions, limits, again });
   const bulk = openBulk({ store, again, cancel: commands.cancel });
-  const questions = openQuestions({ system, store, limits, registry, slots, calls });
+  const questions = openQuestions({ system, store, limits, registry, slots, calls, report: log });
+  const pastCancels = openPastCancels(store);
+  const bundles = openBundles({ ...parts, gate, definitions, archive });
   const { workflows } = definitions;
   const { cancel } = commands;
   const { sync, close: closeSchedules, ...time } = openSchedules({ ...parts, workflows, engage, cancel, report: log });
-  const secret = (name: string): string | undefined =>
-    Object.hasOwn(environment, name) ? environment[name] : undefined;
-  const webhooks = openWebhooks({ workflows, engage, limits, secret, now: clock.now, report: log });
+  const secret = secrets.valueOf;
+  const webhooks = openWebhooks({ workflows, engage, accepted, limits, secret, now: clock.now, report: log });
   const keepsTime = here.has("WO") && (options.roles?.includes(scheduleRole) ?? true);
   if (keepsTime) sync();
 
   async function define(more: Definitions, gone?: Gone): Promise<void> {
     gate();
-    await definitions.add(more, gone);
+    await add(more, gone);
+    secrets.learnFrom(workflows);
     system.mend();
     if (keepsTime) sync();
     if (more.agents) local?.register();
   }
+  const { learn } = secrets;
   const project =
-    prepared.project && (await keepProject(prepared.project, options, { clock, sizes: limits, define, report: log }));
+    prepared.project &&
+    (await keepProject(prepared.project, options, { clock, sizes: limits, define, learn, report: log }));
+
+  const homeOf = (kind: string, id: string) => (project?.now().homes.has(`${kind}/${id}`) ? "file" : "code");
+  const stored = openStored({ store, definitions, define, limits, homeOf });
+  const { isStored, ...changes } = stored;
+  const defined = openDefined({ definitions, sizes: limits, project: () => project?.now(), isStored });
+
+  /** Hears the news of handlers, as they come, and nothing else; gives what ends that. */
+  function onNews(heard: (news: News) => void): () => void {
+    checkArgument("heard", heard, callable);
+    const hear = guardedBy(log)(heard);
+    news.add(hear);
+    return () => void news.delete(hear);
+  }
 
   async function shutDown(graceMs: number): Promise<void> {
     local?.drain();
@@ -278,9 +311,18 @@ async function assemble(store: Store, options: Options, prepared: Prepared) {
     ...commands,
     ...bulk,
     ...forks,
+    ...bundles,
+    ...pastCancels,
+    ...defined,
+    ...changes,
+    /** Resolves once a start is on disk; at once, if there is none of this id. */
+    accepted,
     ...questions,
     ...time,
     ...webhooks,
+    ...openForgottenThreads(store, clock, limits),
+    /** Makes known that something was refused at a door beside the transport. */
+    refuse: openRefusals({ bridge, id: () => system.id(), report: log }),
     /** Waits for the end of a workflow execution or direct run, also of one that was begun before a restart. */
     async result(execId: string) {
       const { run, entity } = find(execId);
@@ -292,12 +334,24 @@ async function assemble(store: Store, options: Options, prepared: Prepared) {
     },
     /** What was found at the start. */
     recovered,
+    /** Why nothing new can be written at present; null when all is well. */
+    trouble: () => store.trouble(),
+    /** Hears each change of that. */
+    onTrouble(listener: Parameters<Store["onTrouble"]>[0]): void {
+      checkArgument("listener", listener, callable);
+      store.onTrouble(guardedBy(log)(listener));
+    },
     /** A whole copy of the store, while it is in use. */
     async backup(file: string): Promise<void> {
       checkArgument("file", file, text);
       await store.backup(file);
     },
     limits,
+    clock,
+    redact: secrets.redact,
+    /** The agents that this troupe defines; runtimes elsewhere may serve others. */
+    agentIds: (): string[] => [...definitions.agents.keys()],
+    workflowIds: (): string[] => [...definitions.workflows.keys()],
     /** Adds definitions, or replaces those of the same id for runs that begin from now on. */
     async define(more: Definitions): Promise<void> {
       checkOptions(more, ["workflows", "agents", "tools"]);
@@ -305,7 +359,7 @@ async function assemble(store: Store, options: Options, prepared: Prepared) {
     },
     /** Reads the files of the project again, for runs that begin from now on; gives what it warns of. */
     async reload(): Promise<Problem[]> {
-      if (project) return (await project.reload()).problems;
+      if (project) return (await secrets.guarded(() => project.reload())).problems;
       throw new TroupeError("INVALID_STATE", "there is no project: open the troupe with one", { status: "no_project" });
     },
     /** Hears every message once it is on disk, and the news of handlers as they come; gives what ends that. */
@@ -317,18 +371,14 @@ async function assemble(store: Store, options: Options, prepared: Prepared) {
         throw new TroupeError("RATE_LIMITED", message, { limit: "subscriptionsMax", max: limits.subscriptionsMax });
       }
       subscriptions += 1;
-      const guarded = guardedBy(log);
-      const ends = [system.subscribe(guarded(listener))];
-      if (heard) {
-        const hear = guarded(heard);
-        news.add(hear);
-        ends.push(() => void news.delete(hear));
-      }
+      const ends = [system.subscribe(guardedBy(log)(listener))];
+      if (heard) ends.push(onNews(heard));
       return () => {
         if (ends.length > 0) subscriptions -= 1;
         for (const end of ends.splice(0)) end();
       };
     },
+    onNews,
     /** Takes nothing new, lets handlers end for so long, and leaves everything as it is for the next start. */
     stop(given: { graceMs?: number } = {}): Promise<void> {
       checkFields(given, { graceMs: duration }, "the options of a stop cannot be");
@@ -337,6 +387,7 @@ async function assemble(store: Store, options: Options, prepared: Prepared) {
     },
     stats: () => ({
       ...system.stats(),
+      atWork: { agents: handlers.running("agent"), tools: handlers.running("tool") },
       slots: { taken: slots.taken(), waiting: slots.waiting() },
       lines: [...slots.lines(), ...calls.lines()],
       ...(bridge && { bridge: bridge.stats() }),
@@ -347,54 +398,3 @@ async function assemble(store: Store, options: Options, prepared: Prepared) {
 
 const closed = { status: "stopping" } as const;
 const elsewhere = { status: "elsewhere" } as const;
-
-/** Whoever listens may fail: that is his own affair, and stops nobody else from hearing. */
-const guardedBy =
-  (log: NonNullable<Options["log"]>) =>
-  <T>(listener: (heard: T) => void) =>
-  (heard: T): void => {
-    try {
-      listener(frozen(heard));
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      log("error", "a listener failed", { reason });
-    }
-  };
-
-/** What a handler says goes where everything goes, with who it is. */
-const logOf =
-  (log: NonNullable<Options["log"]>) =>
-  (fields: Readonly<Record<string, unknown>>): Log => {
-    const at =
-      (level: Parameters<typeof log>[0]) =>
-      (message: string, more: Readonly<Record<string, unknown>> = {}): void =>
-        log(level, message, { ...fields, ...more });
-    return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
-  };
-
-async function storeOf(given: NonNullable<Options["store"]>, isRealTime: boolean): Promise<Store> {
-  // Between two commits the process has its turn: timers ring, sockets are read. Where time is played, nothing waits.
-  if (given === "memory") return openMemory(isRealTime ? { commit: afterTurn } : {});
-  return "directory" in given ? openSqlite({ directory: resolve(given.directory) }) : given;
-}
-
-/** The runtime of this process is the same one after a restart: what it had begun it begins again. */
-function runtimeId(store: Store, clock: Clock, random: () => number): string {
-  const known = store.note("runtime_id");
-  if (known !== undefined) return known;
-  const minted = seedAt(clock.now(), random);
-  store.setNote("runtime_id", minted);
-  return minted;
-}
-
-/** Waits until something is so, looking now and then, at most so long. */
-function quiet(clock: Clock, isSo: () => boolean, graceMs: number): Promise<void> {
-  const until = clock.now() + graceMs;
-  return new Promise((done) => {
-    const look = (): void => {
-      if (isSo() || clock.now() >= until) done();
-      else clock.alarm(clock.now() + 5, look);
-    };
-    look();
-  });
-}

@@ -16,6 +16,7 @@ import type { Workflow } from "../actors/definition.ts";
 import type { Limits } from "../actors/limits.ts";
 import type { Scope, WebhookSpec } from "../language/spec.ts";
 import { evaluate } from "../language/template.ts";
+import { traceIdOf, traceOf } from "../protocol/envelope.ts";
 import { fromUnknown, TroupeError } from "../protocol/errors.ts";
 import { readJson } from "../protocol/json.ts";
 import { clip } from "../protocol/refusal.ts";
@@ -40,6 +41,7 @@ export type Receipt = { status: 202; execId?: string; duplicate?: boolean };
 type Means = {
   workflows: ReadonlyMap<string, Workflow>;
   engage: ReturnType<typeof openDesk>["engage"];
+  accepted: ReturnType<typeof openDesk>["accepted"];
   limits: Limits;
   /** A secret by its name. */
   secret: (name: string) => string | undefined;
@@ -49,7 +51,7 @@ type Means = {
 
 const dedupeCharsMax = 128;
 
-export function openWebhooks({ workflows, engage, limits, secret, now, report }: Means) {
+export function openWebhooks({ workflows, engage, accepted, limits, secret, now, report }: Means) {
   function find(path: string): { workflow: string; spec: WebhookSpec } {
     for (const { id, spec } of workflows.values()) {
       for (const one of spec.triggers ?? []) {
@@ -99,7 +101,11 @@ export function openWebhooks({ workflows, engage, limits, secret, now, report }:
     }
     const input = spec.with === undefined ? scope.body : worked("with", spec.with, scope);
     const dedupe = spec.dedupe === undefined ? null : worked("dedupe", spec.dedupe, scope);
-    const options = dedupe === null ? {} : { idempotencyKey: keyOf(spec.path, dedupe) };
+    const trace = traceOf(scope["headers"] as Headers);
+    const options = {
+      ...(dedupe !== null && { idempotencyKey: keyOf(spec.path, dedupe) }),
+      ...(traceIdOf(trace) !== undefined && { trace }),
+    };
     return engage(workflow, input, options, { trigger: "webhook" });
   }
 
@@ -127,6 +133,7 @@ export function openWebhooks({ workflows, engage, limits, secret, now, report }:
         const { exec_id } = details;
         // The same delivery, by its own account, in other words.
         if (code !== "IDEMPOTENCY_CONFLICT" || typeof exec_id !== "string") throw thrown;
+        await accepted(exec_id);
         return { status: 202, execId: exec_id, duplicate: true };
       }
     },

@@ -2,36 +2,75 @@
 
 import { crc32, inflateSync } from "node:zlib";
 import { damagedFault } from "./database.ts";
+import type { Seal } from "./seal.ts";
+import { openedRow, places } from "./sealed.ts";
 import type { Checkpoint, LogRecord, Row } from "./store.ts";
 
 /** As `recordColumns` selects it. */
-export type StoredRecord = LogRecord & { checksum: number; bytes: Uint8Array | null };
+export type StoredRecord = LogRecord & { checksum: number; blob: string | null; bytes: Uint8Array | null };
 export type StoredCheckpoint = Checkpoint & { checksum: number };
 /** As `rowColumns` selects it. */
 export type StoredRow = Omit<Row, "labels"> & { labels: string | null };
 
-export function recordOf(file: string, { checksum, bytes, ...record }: StoredRecord): LogRecord {
-  const body = bytes === null ? record.body : inflated(file, record.seq, bytes);
-  if (crc32(body) !== checksum) throw damagedFault(file, `record ${record.seq} is not as it was written`);
-  return { ...record, body };
-}
+export type Decoder = ReturnType<typeof decoderOf>;
 
-function inflated(file: string, seq: number, bytes: Uint8Array): string {
-  try {
-    return inflateSync(bytes).toString();
-  } catch {
-    throw damagedFault(file, `the content of record ${seq} cannot be unpacked`);
+export function decoderOf(file: string, seal: Seal | undefined) {
+  function intact(what: string, text: string, checksum: number): void {
+    if (crc32(text) !== checksum) throw damagedFault(file, `${what} is not as it was written`);
   }
-}
 
-export function checkpointOf(file: string, { checksum, ...checkpoint }: StoredCheckpoint): Checkpoint {
-  if (crc32(checkpoint.body) !== checksum) {
-    throw damagedFault(file, `the checkpoint of ${checkpoint.run} is not as it was written`);
+  /** As it is where nothing is sealed. */
+  function opened(what: string, text: string, place: string): string {
+    return seal ? openedBy(what, () => seal.openText(text, place)) : text;
   }
-  return { ...checkpoint };
+
+  function openedBy<T>(what: string, act: () => T): T {
+    try {
+      return act();
+    } catch {
+      throw damagedFault(file, `${what} does not open with its key`);
+    }
+  }
+
+  function unpacked(
+    what: string,
+    { blob, bytes, checksum }: Pick<StoredRecord, "blob" | "bytes" | "checksum">,
+  ): string {
+    const packed = bytes ?? noBytes;
+    const plain = seal ? openedBy(what, () => seal.openBytes(packed, places.blob(blob))) : packed;
+    const text = inflated(what, plain);
+    // What was sealed carries no checksum: that it opens says that it is whole.
+    if (plain === packed) intact(what, text, checksum);
+    return text;
+  }
+
+  function inflated(what: string, bytes: Uint8Array): string {
+    try {
+      return inflateSync(bytes).toString();
+    } catch {
+      throw damagedFault(file, `the content of ${what} cannot be unpacked`);
+    }
+  }
+
+  return {
+    recordOf({ checksum, blob, bytes, ...record }: StoredRecord): LogRecord {
+      const what = `record ${record.seq}`;
+      if (bytes !== null) return { ...record, body: unpacked(what, { blob, bytes, checksum }) };
+      intact(what, record.body, checksum);
+      return seal ? { ...record, body: opened(what, record.body, places.record(record.seq)) } : record;
+    },
+    checkpointOf({ checksum, ...checkpoint }: StoredCheckpoint): Checkpoint {
+      const what = `the checkpoint of ${checkpoint.run}`;
+      intact(what, checkpoint.body, checksum);
+      const { run, seq, body } = checkpoint;
+      return { run, seq, body: opened(what, body, places.checkpoint(run, seq)) };
+    },
+    rowOf(stored: StoredRow): Row {
+      const row = seal ? openedBy(`row ${stored.execId}`, () => openedRow(seal, stored)) : stored;
+      return { ...row, labels: row.labels === null ? null : JSON.parse(row.labels) };
+    },
+    noteOf: (name: string, value: string): string => opened(`the note ${name}`, value, places.note(name)),
+  };
 }
 
-export const rowOf = ({ labels, ...row }: StoredRow): Row => ({
-  ...row,
-  labels: labels === null ? null : JSON.parse(labels),
-});
+const noBytes = new Uint8Array();

@@ -9,6 +9,8 @@ export type FaultReason =
   | "store_damaged" // bytes on the disk are not what was written
   | "store_full" // no room; tried again until there is
   | "store_failed" // any other refusal of the disk, or a call that no store can obey
+  | "store_ended" // its writer is no more: it has to be opened anew
+  | "store_sealed" // its content is sealed, and the key is not there
   | "store_closed";
 
 export const fault = (

@@ -41,6 +41,7 @@ class Memory implements MemoryStore {
   #waiting: Unit[] = [];
   /** They follow the units that were appended before them, so many, and what is appended later follows them. */
   readonly #notes = new Map<string, string>();
+  readonly #savers: { resolve: () => void; reject: (error: unknown) => void }[] = [];
   #unitsBeforeNotes = 0;
   #isCommitting = false;
   #isOpen = true;
@@ -138,9 +139,13 @@ class Memory implements MemoryStore {
     return counts;
   }
 
-  async read({ run, afterSeq = 0, fromLine = 0, limit }: Parameters<Store["read"]>[0]): Promise<LogRecord[]> {
+  async read(from: Parameters<Store["read"]>[0]): Promise<LogRecord[]> {
+    const { run, afterSeq = 0, fromLine = 0, limit, charsMax = Infinity } = from;
     const records = run === undefined ? this.disk.log : (this.disk.runs.get(run)?.records ?? []);
-    return records.filter(({ seq, line, lines }) => seq > afterSeq && line + lines > fromLine).slice(0, limit);
+    const found = records.filter(({ seq, line, lines }) => seq > afterSeq && line + lines > fromLine).slice(0, limit);
+    let chars = 0;
+    const last = found.findIndex(({ body }) => (chars += body.length) >= charsMax);
+    return last === -1 ? found : found.slice(0, last + 1);
   }
 
   async prune(endedBefore: number, max: number): Promise<number> {
@@ -171,6 +176,11 @@ class Memory implements MemoryStore {
     this.#notes.set(name, value);
     this.#unitsBeforeNotes = this.#waiting.length;
     this.#schedule();
+  }
+
+  saved(): Promise<void> {
+    if (this.#waiting.length === 0 && this.#notes.size === 0) return Promise.resolve();
+    return new Promise((resolve, reject) => this.#savers.push({ resolve, reject }));
   }
 
   async backup(file: string): Promise<void> {
@@ -213,7 +223,12 @@ class Memory implements MemoryStore {
     const done = this.#waiting.splice(0, refused === -1 ? this.#waiting.length : refused).length;
     this.#unitsBeforeNotes = Math.max(0, this.#unitsBeforeNotes - done);
     if (refused === -1) this.#writeNotes();
-    this.#say(refused === -1 ? null : this.disk.trouble());
+    const trouble = refused === -1 ? null : this.disk.trouble();
+    this.#say(trouble);
+    for (const saver of this.#savers.splice(0)) {
+      if (trouble === null) saver.resolve();
+      else saver.reject(trouble);
+    }
     if (done > 0) this.#tellCommitted(this.disk.numbers.seq);
   }
 

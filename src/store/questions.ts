@@ -4,9 +4,11 @@
 
 import type { DatabaseSync } from "node:sqlite";
 import { comparePlaces, toCursor } from "./cursor.ts";
-import { recordOf, rowOf, type StoredRecord, type StoredRow } from "./decode.ts";
+import { decoderOf, type StoredRecord, type StoredRow } from "./decode.ts";
 import { recordColumns, rowColumns } from "./schema.ts";
-import { type By, driversOf, type Entry, type Filter, scan } from "./scan.ts";
+import type { Seal } from "./seal.ts";
+import { openedRow } from "./sealed.ts";
+import { type By, type Columns, driversOf, type Entry, type Filter, plainColumns, scan } from "./scan.ts";
 import type { LogRecord, Page, Query, Store } from "./store.ts";
 
 /** Yields between slices, returns the answer. */
@@ -20,7 +22,9 @@ export type Questions = {
   read(from: Parameters<Store["read"]>[0]): Answering<LogRecord[]>;
 };
 
-export function openQuestions(file: string, database: DatabaseSync): Questions {
+export function openQuestions(file: string, database: DatabaseSync, seal?: Seal): Questions {
+  const { recordOf, rowOf } = decoderOf(file, seal);
+  const columns = seal ? columnsOpenedBy(database, seal) : plainColumns;
   // SQLite's own lower() knows only ASCII.
   database.function("fold", { deterministic: true }, (text) => String(text).toLowerCase());
 
@@ -29,7 +33,7 @@ export function openQuestions(file: string, database: DatabaseSync): Questions {
     const found: Entry[] = [];
     for (const driver of driversOf(query)) {
       let count = 0;
-      for (const entries of scan(database, query, driver, "status")) {
+      for (const entries of scan(database, columns, query, driver, "status")) {
         found.push(...entries);
         count += entries.length;
         if (count > query.limit) break;
@@ -47,7 +51,7 @@ export function openQuestions(file: string, database: DatabaseSync): Questions {
   function* count(filter: Filter, by: By): Answering<Record<string, number>> {
     const counts: Record<string, number> = {};
     for (const driver of driversOf(filter)) {
-      for (const entries of scan(database, filter, driver, by)) {
+      for (const entries of scan(database, columns, filter, driver, by)) {
         for (const { key } of entries) counts[key] = (counts[key] ?? 0) + 1;
         yield;
       }
@@ -70,19 +74,26 @@ export function openQuestions(file: string, database: DatabaseSync): Questions {
     return low;
   }
 
-  function* read({ run, afterSeq = 0, fromLine = 0, limit }: Parameters<Store["read"]>[0]): Answering<LogRecord[]> {
+  function* read(from: Parameters<Store["read"]>[0]): Answering<LogRecord[]> {
+    const { run, afterSeq = 0, fromLine = 0, limit, charsMax = Infinity } = from;
     const index = run === undefined ? "not indexed" : "indexed by log_run";
     const statement = database.prepare(`
       select ${recordColumns} from log ${index} where seq > ? ${run === undefined ? "" : "and run = ?"}
       order by seq limit ?`);
     const records: LogRecord[] = [];
+    let chars = 0;
     let after = Math.max(afterSeq, fromLine > 0 ? recordBefore(fromLine) : 0);
     for (;;) {
       const wanted = Math.min(limit - records.length, recordsPerSlice);
-      const found = statement.all(after, ...(run === undefined ? [] : [run]), wanted) as unknown as StoredRecord[];
-      for (const stored of found) records.push(recordOf(file, stored));
+      const before = records.length;
+      for (const stored of statement.iterate(after, ...(run === undefined ? [] : [run]), wanted)) {
+        const record = recordOf(stored as unknown as StoredRecord);
+        records.push(record);
+        chars += record.body.length;
+        if (chars >= charsMax) return records;
+      }
       const last = records.at(-1);
-      if (found.length < wanted || records.length >= limit || last === undefined) return records;
+      if (records.length - before < wanted || records.length >= limit || last === undefined) return records;
       after = last.seq;
       yield;
     }
@@ -93,6 +104,18 @@ export function openQuestions(file: string, database: DatabaseSync): Questions {
     count: (filter, by) => snapshot(database, count(filter, by)),
     read: (from) => snapshot(database, read(from)),
   };
+}
+
+/** What is looked into row by row has to be opened for that, row by row. */
+function columnsOpenedBy(database: DatabaseSync, seal: Seal): Columns {
+  const opened = (of: "text" | "labels") => (execId: unknown, text: unknown, labels: unknown, body: unknown) => {
+    const row = { execId, text, labels, body } as { execId: string; text: string; labels: string | null; body: string };
+    return openedRow(seal, row)[of];
+  };
+  database.function("opened_text", { deterministic: true }, opened("text"));
+  database.function("opened_labels", { deterministic: true }, opened("labels"));
+  const given = "(exec_id, text, labels, body)";
+  return { text: `opened_text${given}`, labels: `opened_labels${given}` };
 }
 
 function* snapshot<T>(database: DatabaseSync, answering: Answering<T>): Answering<T> {

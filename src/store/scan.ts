@@ -13,14 +13,23 @@ export type By = "status" | "id" | "entity";
 export type Entry = Place & { number: number; fits: number; key: string };
 type Terms = { sql: string[]; values: SQLInputValue[] };
 export type Driver = Terms & { index: string };
+/** Where the text and the labels of a row are looked for. */
+export type Columns = { text: string; labels: string };
+export const plainColumns: Columns = { text: "text", labels: "rows.labels" };
 
 const firstSlice = 64;
 const lastSlice = 2_048;
 
 /** Entries of one index in the order of creation. */
-export function* scan(database: DatabaseSync, filter: Filter, driver: Driver, key: By): Generator<Entry[], void, void> {
+export function* scan(
+  database: DatabaseSync,
+  columns: Columns,
+  filter: Filter,
+  driver: Driver,
+  key: By,
+): Generator<Entry[], void, void> {
   const [comes, direction] = filter.order === "oldest" ? [">", "asc"] : ["<", "desc"];
-  const rest = restOf(filter);
+  const rest = restOf(filter, columns);
   const range = rangeOf(filter);
   let after = filter.after === undefined ? undefined : fromCursor(filter.after);
   for (let slice = firstSlice; ; slice = Math.min(slice * 2, lastSlice)) {
@@ -55,7 +64,8 @@ function rangeOf({ createdFrom, createdUntil }: Filter): Terms {
   ]);
 }
 
-function restOf({ run, entity, id, status, parent, errorCode, correlationId, text, labels }: Filter): Terms {
+function restOf(filter: Filter, columns: Columns): Terms {
+  const { run, entity, id, status, parent, errorCode, correlationId, text, labels } = filter;
   const terms = termsOf([
     ["run = ?", run],
     ["entity = ?", entity],
@@ -63,14 +73,15 @@ function restOf({ run, entity, id, status, parent, errorCode, correlationId, tex
     ["parent = ?", parent],
     ["error_code = ?", errorCode],
     ["correlation_id = ?", correlationId],
-    ["instr(fold(text), ?) > 0", text?.toLowerCase()],
+    [`instr(fold(${columns.text}), ?) > 0`, text?.toLowerCase()],
   ]);
   if (status !== undefined) {
     terms.sql.push(`status in (${status.map(() => "?").join(", ")})`);
     terms.values.push(...status);
   }
   for (const [name, value] of Object.entries(labels ?? {})) {
-    terms.sql.push("exists (select 1 from json_each(rows.labels) where json_each.key = ? and json_each.value = ?)");
+    const label = "json_each.key = ? and json_each.value = ?";
+    terms.sql.push(`exists (select 1 from json_each(${columns.labels}) where ${label})`);
     terms.values.push(name, value);
   }
   // A comparison with null is neither true nor false.

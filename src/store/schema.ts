@@ -65,6 +65,8 @@ export const migrations: readonly string[] = [
 
   create table notes (name text primary key, value text not null) strict, without rowid;
   `,
+  // Which keys anything here may be sealed with.
+  "create table sealing (key_id text primary key) strict, without rowid",
 ];
 
 export const insertRecord = "insert into log values (?, ?, ?, ?, ?, ?, ?, ?)";
@@ -107,7 +109,7 @@ export const rowValues = (it: Row): Value[] => [
 // The way back: what a statement that selects these columns gives is the object itself, but for what needs decoding.
 export const runColumns = "run, due_at as dueAt, state, at";
 export const keyColumns = "key, exec_id as execId, fingerprint, expires_at as expiresAt";
-export const recordColumns = `seq, run, at, line, lines, body, checksum, (
+export const recordColumns = `seq, run, at, line, lines, body, checksum, blob, (
   select bytes from blobs where sha256 = log.blob) as bytes`;
 export const rowColumns = `exec_id as execId, entity, id, run, parent, status, attempt,
   correlation_id as correlationId, created_at as createdAt, ended_at as endedAt, error_code as errorCode,

@@ -5,12 +5,13 @@
 //              ▲────────────────────────────┘
 
 import { backup } from "node:sqlite";
-import { renameSync, rmSync } from "node:fs";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { connect, databaseFault } from "./database.ts";
 import { fromUnknown, type TroupeError } from "../protocol/errors.ts";
 import type { Group } from "./group.ts";
 import { type Answering, openQuestions } from "./questions.ts";
+import { sealOf, type SealKey } from "./seal.ts";
 import type { Query, Row, Store } from "./store.ts";
 import { openTailMark } from "./tail-mark.ts";
 import { openWriter } from "./writer.ts";
@@ -21,6 +22,7 @@ export type WorkerOptions = {
   blobBytes: number;
   groupUnits: number;
   pagesMax: number | null;
+  keys: readonly SealKey[];
 };
 
 export type Question =
@@ -50,12 +52,13 @@ const runsPerEnded = 2;
 const backupPages = 1_000;
 
 const port = parentPort ?? notAThread();
-const { file, mark, blobBytes, groupUnits, pagesMax } = workerData as WorkerOptions;
+const { file, mark, blobBytes, groupUnits, pagesMax, keys } = workerData as WorkerOptions;
+const seal = sealOf(keys);
 const writing = connect(file);
 if (pagesMax !== null) writing.exec(`pragma max_page_count = ${pagesMax}`);
 const reading = connect(file, { readOnly: true });
-const writer = openWriter(writing, blobBytes);
-const questions = openQuestions(file, reading);
+const writer = openWriter(writing, blobBytes, seal);
+const questions = openQuestions(file, reading, seal);
 const tailMark = openTailMark(mark);
 
 let committed = Number(writing.prepare("select seq from meta").get()?.["seq"]);
@@ -161,6 +164,8 @@ async function copyTo(target: string): Promise<void> {
   try {
     source.exec("begin");
     source.prepare("select seq from meta").get();
+    // Its owner's alone before anything is in it.
+    writeFileSync(part, "", { mode: 0o600 });
     await backup(source, part, { rate: backupPages });
     renameSync(part, target);
   } finally {

@@ -14,16 +14,17 @@ import { join } from "node:path";
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import { Worker } from "node:worker_threads";
 import { TroupeError } from "../protocol/errors.ts";
-import { damagedFault, databaseFault, openDatabase } from "./database.ts";
-import { checkpointOf, recordOf, rowOf, type StoredCheckpoint, type StoredRecord, type StoredRow } from "./decode.ts";
+import { databaseFault, openDatabase } from "./database.ts";
+import { type Decoder, decoderOf, type StoredCheckpoint, type StoredRecord, type StoredRow } from "./decode.ts";
 import { closedFault, fault } from "./faults.ts";
 import { groupOf } from "./group.ts";
 import { lockDirectory } from "./lock.ts";
 import { type Numbers, numbersAfter } from "./numbers.ts";
-import { keyColumns, recordColumns, rowColumns, runColumns } from "./schema.ts";
+import { agreeOnKeys, openedOf, statementsOf } from "./opening.ts";
+import { keyIdOf, type Seal, type SealKey, sealOf } from "./seal.ts";
+import { keyNames, openedKey } from "./sealed.ts";
 import type { Order, Question, Told, ToldError, WorkerOptions } from "./sqlite-worker.ts";
 import type { Key, LogRecord, Opened, Page, Query, Row, RunState, Store, Unit } from "./store.ts";
-import { cutAfter, openTailMark } from "./tail-mark.ts";
 
 export type SqliteOptions = {
   directory: string;
@@ -33,6 +34,8 @@ export type SqliteOptions = {
   groupUnits?: number;
   /** Pages of 8 KiB that the database may grow to. Past them it is a full disk. */
   pagesMax?: number;
+  /** What contents are sealed with: the first key seals, all of them open. Without them nothing is sealed. */
+  keys?: readonly SealKey[];
 };
 
 const rowsPerMessage = 500;
@@ -43,7 +46,7 @@ export function openSqlite(options: SqliteOptions): Store {
   const file = join(directory, "troupe.db");
   let unlock: (() => void) | undefined;
   try {
-    mkdirSync(directory, { recursive: true });
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
     unlock = lockDirectory(directory);
     return new Sqlite(options, file, join(directory, "troupe.tail"), openDatabase(file), unlock);
   } catch (error) {
@@ -75,6 +78,8 @@ class Sqlite implements Store {
   readonly #worker: Worker;
   readonly #opened: Opened;
   readonly #groupUnits: number;
+  readonly #seal: Seal | undefined;
+  readonly #decoder: Decoder;
   readonly #notes = new Map<string, string>();
   readonly #newNotes = new Map<string, string>();
 
@@ -103,11 +108,17 @@ class Sqlite implements Store {
     this.#database = database;
     this.#unlock = unlock;
     this.#groupUnits = options.groupUnits ?? 1_024;
+    const { keys = [] } = options;
+    this.#seal = sealOf(keys);
+    this.#decoder = decoderOf(file, this.#seal);
+    agreeOnKeys(file, database, this.#seal);
     this.#opened = openedOf(file, mark, database);
     this.#numbers = { seq: this.#opened.seq, line: this.#opened.line };
     this.#sentNumbers = this.#numbers;
     for (const note of database.prepare("select name, value from notes").all()) {
-      this.#notes.set(String(note["name"]), String(note["value"]));
+      const [name, value] = [String(note["name"]), String(note["value"])];
+      this.#notes.set(name, this.#decoder.noteOf(name, value));
+      if (this.#seal && keyIdOf(value) !== this.#seal.keyId) this.#newNotes.set(name, this.#notes.get(name) ?? value);
     }
     database.exec("pragma query_only = on");
     this.#select = statementsOf(database);
@@ -117,10 +128,13 @@ class Sqlite implements Store {
       blobBytes: options.blobBytes ?? 256 * 1_024,
       groupUnits: this.#groupUnits,
       pagesMax: options.pagesMax ?? null,
+      keys,
     };
     this.#worker = new Worker(threadFile, { workerData, resourceLimits });
     this.#worker.on("message", (told: Told) => this.#hear(told));
     for (const how of ["error", "exit"]) this.#worker.on(how, (why) => this.#threadEnded(`${how} ${String(why)}`));
+    // What was noted under another key, or under none.
+    if (this.#newNotes.size > 0) this.#schedule();
   }
 
   opened(): Opened {
@@ -159,8 +173,8 @@ class Sqlite implements Store {
     const [stored] = this.#all<StoredCheckpoint>(this.#select.checkpoint, run);
     const tail = this.#all<StoredRecord>(this.#select.tail, run, stored?.seq ?? 0);
     return {
-      checkpoint: stored === undefined ? null : checkpointOf(this.#file, stored),
-      tail: tail.map((record) => recordOf(this.#file, record)),
+      checkpoint: stored === undefined ? null : this.#decoder.checkpointOf(stored),
+      tail: tail.map((record) => this.#decoder.recordOf(record)),
       state,
     };
   }
@@ -170,15 +184,20 @@ class Sqlite implements Store {
   }
 
   rowsOf(run: string): Row[] {
-    return this.#all<StoredRow>(this.#select.rowsOf, run).map(rowOf);
+    return this.#all<StoredRow>(this.#select.rowsOf, run).map(this.#decoder.rowOf);
   }
 
   row(execId: string): Row | undefined {
-    return this.#all<StoredRow>(this.#select.row, execId).map(rowOf)[0];
+    return this.#all<StoredRow>(this.#select.row, execId).map(this.#decoder.rowOf)[0];
   }
 
   key(key: string, now: number): Key | undefined {
-    return this.#all<Key>(this.#select.key, key, now)[0];
+    if (!this.#seal) return this.#all<Key>(this.#select.key, key, now)[0];
+    for (const name of keyNames(this.#seal, key)) {
+      const [found] = this.#all<Key>(this.#select.key, name, now);
+      if (found) return openedKey(this.#seal, key, found);
+    }
+    return undefined;
   }
 
   live(): RunState[] {
@@ -225,6 +244,13 @@ class Sqlite implements Store {
     this.#notes.set(name, value);
     this.#newNotes.set(name, value);
     this.#schedule();
+  }
+
+  async saved(): Promise<void> {
+    await this.#until(() => this.#waiting.length === 0 && this.#newNotes.size === 0);
+    // The writer commits what it has before it answers what is asked behind that.
+    await this.#ask({ ask: "read", from: { limit: 1 } });
+    if (this.#trouble !== null) throw this.#trouble;
   }
 
   backup(file: string): Promise<void> {
@@ -310,7 +336,7 @@ class Sqlite implements Store {
   }
 
   #threadEnded(cause: string): void {
-    this.#ended ??= fault("store_failed", `the writer of ${this.#file} has ended (${cause}); start again`);
+    this.#ended ??= fault("store_ended", `the writer of ${this.#file} has ended (${cause}); start again`);
     for (const asked of this.#asked.values()) asked.reject(this.#ended);
     this.#asked.clear();
     this.#say(this.#ended);
@@ -354,39 +380,6 @@ const toError = ({ code, message, details }: ToldError): TroupeError => new Trou
 const threadFile = import.meta.url.endsWith(".ts")
   ? new URL("./sqlite-worker.ts", import.meta.url)
   : new URL("./sqlite-worker.js", import.meta.url);
-
-/** The ends of the log, checked, and the mark beside it set to them. */
-function openedOf(file: string, mark: string, database: DatabaseSync): Opened {
-  const meta = database.prepare("select seq, line, kept from meta").get();
-  const last = database.prepare("select seq, line, lines from log order by seq desc limit 1").get();
-  if (meta === undefined) throw damagedFault(file, "its head is missing");
-  const [seq, line, kept] = [Number(meta["seq"]), Number(meta["line"]), Number(meta["kept"])];
-  if (Number(last?.["seq"] ?? 0) !== kept) throw damagedFault(file, `the log does not end with record ${kept}`);
-  if (kept === seq && last !== undefined && Number(last["line"]) + Number(last["lines"]) - 1 !== line) {
-    throw damagedFault(file, `the journal does not end with line ${line}`);
-  }
-  const cut = cutAfter(mark, seq);
-  const tailMark = openTailMark(mark);
-  tailMark.write(seq, seq);
-  tailMark.close();
-  return { seq, line, cut };
-}
-
-function statementsOf(database: DatabaseSync) {
-  const prepare = (sql: string): StatementSync => database.prepare(sql);
-  return {
-    run: prepare(`select ${runColumns} from runs where run = ?`),
-    checkpoint: prepare("select run, seq, body, checksum from checkpoints where run = ?"),
-    tail: prepare(`select ${recordColumns} from log indexed by log_run where run = ? and seq > ? order by seq`),
-    runOf: prepare("select run from rows where exec_id = ?"),
-    rowsOf: prepare(`select ${rowColumns} from rows indexed by rows_run where run = ? order by created_at, exec_id`),
-    row: prepare(`select ${rowColumns} from rows where exec_id = ?`),
-    key: prepare(`select ${keyColumns} from keys where key = ? and expires_at > ?`),
-    live: prepare(`
-      select ${runColumns} from runs where state <> 'ended'
-      order by coalesce(due_at, ${Number.MAX_SAFE_INTEGER}), run`),
-  };
-}
 
 function* inParts(rows: Iterable<Row>): Generator<Row[], void, void> {
   let some: Row[] = [];

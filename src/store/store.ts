@@ -132,8 +132,14 @@ export interface Store {
     query: Omit<Query, "limit" | "after" | "order">,
     by: "status" | "id" | "entity",
   ): Promise<Record<string, number>>;
-  /** Records in order: of a run, or of all, from a place on. */
-  read(from: { run?: string; afterSeq?: number; fromLine?: number; limit: number }): Promise<LogRecord[]>;
+  /** Records in order: of a run, or of all, from a place on. With `charsMax` the one that reaches it is the last. */
+  read(from: {
+    run?: string;
+    afterSeq?: number;
+    fromLine?: number;
+    limit: number;
+    charsMax?: number;
+  }): Promise<LogRecord[]>;
 
   /** Forgets runs that ended before a time, so many at most; gives how many. */
   prune(endedBefore: number, max: number): Promise<number>;
@@ -143,6 +149,8 @@ export interface Store {
   /** Small things to remember; what is set is told at once, and on disk no sooner than what was appended before. */
   note(name: string): string | undefined;
   setNote(name: string, value: string): void;
+  /** Resolves once everything that was appended or set before is on disk; rejects if nothing can be written. */
+  saved(): Promise<void>;
 
   /** A whole copy while it is in use. */
   backup(file: string): Promise<void>;

@@ -14,6 +14,8 @@ import {
   upsertRun,
   type Value,
 } from "./schema.ts";
+import type { Seal } from "./seal.ts";
+import { sealedValues } from "./sealed.ts";
 import type { Row } from "./store.ts";
 
 /** The next so many runs that ended before a time, to be forgotten with all that is of them. */
@@ -35,7 +37,8 @@ const rowWidth = 14;
 const keyWidth = 4;
 const noteWidth = 2;
 
-export function openWriter(database: DatabaseSync, blobBytes: number): Writer {
+export function openWriter(database: DatabaseSync, blobBytes: number, seal?: Seal): Writer {
+  const sealed = seal && sealedValues(seal);
   const statement = statementsOf(database);
 
   const within = <T>(act: () => T): T => {
@@ -56,24 +59,28 @@ export function openWriter(database: DatabaseSync, blobBytes: number): Writer {
       const body = String(records[at + 5]);
       const head = records.slice(at, at + 5);
       if (body.length < blobBytes) {
-        statement.record.run(...head, crc32(body), null, body);
+        const kept = sealed ? sealed.record(head[0], body) : body;
+        statement.record.run(...head, crc32(kept), null, kept);
         continue;
       }
-      const sha256 = createHash("sha256").update(body).digest("hex");
-      statement.blob.run(sha256, deflateSync(body, { level: 1 }));
-      statement.record.run(...head, crc32(body), sha256, "");
+      const name = sealed ? sealed.nameOf(body) : createHash("sha256").update(body).digest("hex");
+      const bytes = deflateSync(body, { level: 1 });
+      statement.blob.run(name, sealed ? sealed.blob(name, bytes) : bytes);
+      // The checksum of a content tells of it: what is sealed needs none.
+      statement.record.run(...head, sealed ? 0 : crc32(body), name, "");
     }
   };
 
   const write = (group: Group): void => {
     writeRecords(group.records);
     each(group.checkpoints, checkpointWidth, (run = null, seq = null, body = null) => {
-      statement.checkpoint.run(run, seq, crc32(String(body)), body);
+      const kept = sealed ? sealed.checkpoint(run, seq, body) : String(body);
+      statement.checkpoint.run(run, seq, crc32(kept), kept);
     });
     each(group.runs, runWidth, (...values) => statement.run.run(...values));
-    each(group.rows, rowWidth, (...values) => statement.row.run(...values));
-    each(group.keys, keyWidth, (...values) => statement.key.run(...values));
-    each(group.notes, noteWidth, (...values) => statement.note.run(...values));
+    each(group.rows, rowWidth, (...values) => statement.row.run(...(sealed?.row(values) ?? values)));
+    each(group.keys, keyWidth, (...values) => statement.key.run(...(sealed?.key(values) ?? values)));
+    each(group.notes, noteWidth, (...values) => statement.note.run(...(sealed?.note(values) ?? values)));
     if (group.records.length > 0) statement.meta.run(group.seq, group.line, group.seq);
   };
 
@@ -98,7 +105,7 @@ export function openWriter(database: DatabaseSync, blobBytes: number): Writer {
       }),
     beginRows: () => database.exec("begin immediate; delete from rows"),
     addRows: (rows) => {
-      for (const row of rows) statement.row.run(...rowValues(row));
+      for (const row of rows) statement.row.run(...(sealed?.row(rowValues(row)) ?? rowValues(row)));
     },
     endRows: (isWhole) => {
       if (database.isTransaction) database.exec(isWhole ? "commit" : "rollback");

@@ -4,14 +4,13 @@
 
 import { TroupeError } from "../protocol/errors.ts";
 import type { Exchange, Subscriber } from "./exchange.ts";
-import type { Connection, Delivery, Outgoing, Subscription } from "./transport.ts";
+import type { Connection, Delivery, Outgoing, Subscription, TransportClock } from "./transport.ts";
 
 type Options = { name: string; echo?: boolean; onFault: (error: unknown, subject: string) => void };
 
 /** What a connection needs of the world besides the exchange. */
 export type World = {
-  /** Structurally the clock of the actor system. */
-  readonly clock: { now(): number; alarm(at: number, act: () => void): () => void };
+  readonly clock: TransportClock;
   readonly inbox: () => string;
 };
 

@@ -29,6 +29,8 @@ export type Delivery = {
   ack?: () => void;
   nak?: (delayMs: number) => void;
   term?: () => void;
+  /** How often it has been delivered, this time included. */
+  deliveries?: number;
 };
 
 export type Outgoing = {
@@ -36,6 +38,9 @@ export type Outgoing = {
   reply?: string;
   /** Kept by the transport until somebody acknowledges it. */ stored?: boolean;
 };
+
+/** Structurally the clock of the actor system. */
+export type TransportClock = { now(): number; alarm(at: number, act: () => void): () => void };
 
 export type Subscription = { unsubscribe(): void };
 
@@ -46,7 +51,8 @@ export interface Connection {
    */
   publish(subject: string, bytes: Uint8Array, outgoing?: Outgoing): Promise<void> | undefined;
   request(subject: string, bytes: Uint8Array, asked: { headers?: Headers; timeoutMs: number }): Promise<Delivery>;
-  subscribe(pattern: string, hear: (delivery: Delivery) => void, group?: string): Subscription;
+  /** `passing`: hears only what passes by, and not what is kept of it; without it, both. */
+  subscribe(pattern: string, hear: (delivery: Delivery) => void, group?: string, passing?: boolean): Subscription;
   /** Whether anybody but this connection hears a subject; a transport that cannot know says true. */
   hasInterest(subject: string): boolean;
   /** Whether it can be reached; listeners hear each change. */

@@ -1,6 +1,7 @@
 // Goal: each limit of the engine does at its border what its table says, with the code that it names.
 // Method: a troupe with one small limit each, brought to it and one over it. What a definition may be too big for is
-// in definition.test.ts, what a transport may be in exchange.test.ts.
+// in definition.test.ts, what a transport may be in exchange.test.ts, what may be
+// imported in bundle.test.ts.
 
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
@@ -300,8 +301,21 @@ test("retentionMs: an ended run is forgotten after that, and an open one is not"
   expect(t.get(open.execId).status).toBe("RUNNING");
 });
 
+test("watchedMax: one run more is watched by nobody, until another is let go", async () => {
+  const { t } = await bedWith({ watchedMax: 1 });
+  const [one, other] = [t.start("sleeper"), t.start("sleeper")];
+  await settled();
+  const end = t.watch(one.execId, () => undefined);
+  expect(await refusal(() => t.watch(other.execId, () => undefined))).toMatchObject({
+    code: "RATE_LIMITED",
+    details: { limit: "watchedMax", max: 1 },
+  });
+  end();
+  t.watch(other.execId, () => undefined);
+});
+
 test("each limit has its test", () => {
-  const elsewhere = ["tasksMax", "fanOutMax", "deliveriesMax"];
+  const elsewhere = ["tasksMax", "fanOutMax", "deliveriesMax", "bundleBytes", "importsMax"];
   const here = Object.keys(table).filter((name) => !elsewhere.includes(name));
   const named = readFileSync(import.meta.filename, "utf8");
   for (const name of here) expect(named, name).toMatch(new RegExp(`^test\\("(?:\\w+ and )?${name}\\b`, "m"));

@@ -6,7 +6,10 @@
 import { describe, expect, test } from "vitest";
 import type { Options } from "../../src/runtime/options.ts";
 import { makeDisk, openMemory } from "../../src/store/memory.ts";
-import { type Stage, stage } from "../kit/bridged.ts";
+import { TroupeError } from "../../src/protocol/errors.ts";
+import { facadeOf } from "../../src/testing/simulation/weather.ts";
+import type { Connection, Transport } from "../../src/transport/transport.ts";
+import { at, jsonOf, type Stage, stage } from "../kit/bridged.ts";
 import { mortal } from "./recovery-bed.ts";
 
 const workflows: NonNullable<Options["workflows"]> = [
@@ -71,4 +74,68 @@ describe("a process that dies with something unsent", () => {
     const { status, begun, resent } = await play(undefined, true);
     expect({ status, begun, resent }).toEqual({ status: "SUCCESS", begun: ["clerk", "look"], resent: [] });
   });
+});
+
+/** A transport that cannot be reached for a while. */
+function cuttable(inner: Transport) {
+  let isCut = false;
+  const away = (): TroupeError => new TroupeError("NO_RESPONDER", "the server cannot be reached");
+  const listeners: ((isUp: boolean) => void)[] = [];
+  return {
+    cut: (is: boolean): void => {
+      isCut = is;
+      for (const listener of listeners) listener(!is);
+    },
+    transport: {
+      connect(options): Connection {
+        const connection = inner.connect(options);
+        return {
+          ...facadeOf(connection),
+          connected: () => !isCut,
+          onChange: (listener) => void listeners.push(listener),
+          publish(subject, bytes, outgoing) {
+            if (!isCut) return connection.publish(subject, bytes, outgoing);
+            if (outgoing?.stored === true) return Promise.reject(away());
+            throw away();
+          },
+        };
+      },
+    } satisfies Transport,
+  };
+}
+
+test("J3: what cannot leave for a while leaves afterwards, in the order of the log, and nothing is lost", async () => {
+  let cut: (is: boolean) => void = () => undefined;
+  const set = stage({
+    transport: (inner) => {
+      const made = cuttable(inner);
+      cut = made.cut;
+      return made.transport;
+    },
+  });
+  const tasks = [
+    { id: "first", type: "wait" as const, wait: { signal: "go" }, timeout: "1h", next: "second" },
+    { id: "second", type: "wait" as const, wait: { signal: "go" }, timeout: "1h" },
+  ];
+  const t = await set.open({ workflows: [{ id: "waits", tasks }] });
+  const { execId, result } = t.start("waits");
+  await set.pass(100);
+  const heard = set.watch("compozy.events.>");
+  cut(true);
+  await t.signal(execId, "go");
+  await set.pass(30_000);
+  expect(heard).toEqual([]);
+  expect(set.log.filter(({ message }) => message.startsWith("what is on disk cannot leave"))).toHaveLength(1);
+  expect(t.stats().bridge?.behind).toBeGreaterThan(0);
+  cut(false);
+  await t.signal(execId, "go");
+  expect(await set.until(result())).toMatchObject({ status: "SUCCESS" });
+  await set.pass(2_000);
+  expect(t.stats().bridge?.behind).toBe(0);
+  const said = (await t.history(execId)).filter(({ type }) => type.startsWith("event:"));
+  const all = said.map(({ envelope }) => envelope.metadata["message_id"]);
+  // The runtime of this process says that it is there again, too.
+  const ids = heard.map((one) => at(jsonOf(one), "metadata.message_id") as string).filter((id) => all.includes(id));
+  expect(ids).toEqual(all.slice(-ids.length));
+  expect(ids.length).toBeGreaterThan(4);
 });

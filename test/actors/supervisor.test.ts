@@ -48,11 +48,20 @@ describe("supervised parts", () => {
     expect(log).toEqual(["a starts", "b starts", "c starts", "b stops", "a stops"]);
   });
 
-  it("U3: are started again when they fail, alone", async () => {
+  it("U3: are started again when they fail, and those after them, which hold on to them", async () => {
     const { log, part, supervision, fail, fatal } = bed();
-    await supervise([part("a"), part("b")], supervision);
+    await supervise([part("a"), part("b"), part("c")], supervision);
+    await fail("b");
+    expect(log.slice(3)).toEqual(["b failed", "c stops", "b stops", "b starts", "c starts", "b was started again"]);
+    expect(fatal).toEqual([]);
+  });
+
+  it("U3: are started again also if one of them cannot be stopped, which is said", async () => {
+    const { log, part, supervision, fail, fatal } = bed();
+    await supervise([part("a"), part("b", { stop: new Error("stuck") })], supervision);
     await fail("a");
-    expect(log).toEqual(["a starts", "b starts", "a failed", "a stops", "a starts"]);
+    const again = ["a failed", "b stops", "b did not stop as it should", "a stops", "a starts", "b starts"];
+    expect(log.slice(2)).toEqual([...again, "a was started again"]);
     expect(fatal).toEqual([]);
   });
 

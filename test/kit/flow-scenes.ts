@@ -31,10 +31,10 @@ export async function playScene(
 
 /** Flows that are not played, each with the reason. */
 export const leftOut: Readonly<Record<string, string>> = {
-  "ws-1-start-agent": "needs a socket",
-  "ws-2-unknown-type": "needs a socket",
-  "ws-3-deprecated-alias": "needs a socket",
-  "ws-4-missing-field": "needs a socket",
-  "ws-5-cancel": "needs a socket",
-  "ws-6-agent-timeout": "needs a socket",
+  "ws-1-start-agent": "is played before a listening gateway, in test/gateway/socket.flows.test.ts",
+  "ws-2-unknown-type": "is played before a listening gateway, in test/gateway/socket.flows.test.ts",
+  "ws-3-deprecated-alias": "is played before a listening gateway, in test/gateway/socket.flows.test.ts",
+  "ws-4-missing-field": "is played before a listening gateway, in test/gateway/socket.flows.test.ts",
+  "ws-5-cancel": "is played before a listening gateway, in test/gateway/socket.flows.test.ts",
+  "ws-6-agent-timeout": "is played before a listening gateway, in test/gateway/socket.flows.test.ts",
 };

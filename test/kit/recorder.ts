@@ -6,7 +6,7 @@ import { catalogue, isKey, type Key, type Message } from "../../src/protocol/cat
 import { type Component, components } from "../../src/protocol/entry.ts";
 import type { Layout } from "../../src/protocol/layouts.ts";
 import { type SubjectCodec, subjectCodec } from "../../src/protocol/subjects.ts";
-import { conversationOf } from "./conversation.ts";
+import { conversationOf } from "../../src/testing/conversation.ts";
 import type { Expected, Flow } from "./flows.ts";
 import type { Line } from "./virtual-troupe.ts";
 

@@ -14,7 +14,7 @@ export const clientName = "client";
 const codes = new Map(Object.entries(components).map(([code, source]) => [source as string, code]));
 const subjects = subjectCodec({ prefix: "compozy", layout: "flow" });
 
-export function tappedTransport(clock: VirtualClock, note: (line: Line) => void): Transport {
+export function tappedTransport(clock: Pick<VirtualClock, "now" | "alarm">, note: (line: Line) => void): Transport {
   const transport = memoryTransport({ clock, random: randomFrom(1) });
   return {
     connect(options): Connection {

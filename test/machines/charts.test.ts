@@ -4,6 +4,7 @@
 
 import { describe, expect, test } from "vitest";
 import { assertSound } from "../../src/machines/check.ts";
+import { conversationStatuses } from "../../src/machines/conversation.ts";
 import { mermaidOf } from "../../src/machines/mermaid.ts";
 import { statuses } from "../../src/protocol/statuses.ts";
 import { explore } from "../../src/testing/explore.ts";
@@ -20,6 +21,7 @@ const charts = [
   "agentDispatch",
   "agentRuntime",
   "handlerRun",
+  "conversation",
 ];
 
 test("every chart has a part", () => {
@@ -30,7 +32,7 @@ describe.each(parts.map((part) => ({ name: part.machine.id, part })))("$name", (
   const { root } = part.machine;
 
   test("is sound", () => {
-    assertSound(part.machine, statuses);
+    assertSound(part.machine, { ...statuses, conversation: conversationStatuses });
   });
 
   test("is searched completely, and every state of it is reached", () => {

@@ -67,6 +67,20 @@ describe("a delivery", () => {
     await stop(bed);
   });
 
+  test("H2: a delivery that comes again is not answered either as long as the first is not on disk", async () => {
+    const bed = await openWith({ ...signed, dedupe: "${{ body.id }}" });
+    bed.disk.breakAfter(0, "store_full");
+    const receipts: unknown[] = [];
+    for (const order of [7, 7, 8])
+      void bed.t.receive(delivery({ id: 1, order })).then((given) => void receipts.push(given));
+    await bed.pass(hour);
+    expect(receipts).toEqual([]);
+    bed.disk.mend();
+    await bed.pass(0);
+    expect(receipts).toMatchObject([{ duplicate: false }, { duplicate: true }, { duplicate: true }]);
+    await stop(bed);
+  });
+
   test("may be filtered, and gives what the trigger makes of it", async () => {
     const bed = await openWith(
       hook({

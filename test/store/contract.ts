@@ -250,6 +250,19 @@ export function storeContract(name: string, makeBed: () => Bed, numRuns: number)
         await store.close();
       });
 
+      test("what was saved is there after a crash", async () => {
+        let store = bed.open();
+        await store.saved();
+        store.append(script.next(plan()));
+        store.setNote("release", "1");
+        await store.saved();
+        await bed.crash(store);
+        store = bed.open();
+        expect(store.note("release")).toBe("1");
+        expect(store.opened().seq).toBeGreaterThan(0);
+        await store.close();
+      });
+
       test("a disk belongs to one store, and a closed one takes nothing more", async () => {
         const store = bed.open();
         expect(() => bed.open()).toThrow(

@@ -92,6 +92,15 @@ export function questionsContract(stage: Stage): void {
       await stage.appendAll(store, stage.script(), ...plans);
       const all = stage.script().expected().records;
       expect(await store.read({ limit: 7 })).toEqual(all.slice(0, 7));
+      const chars = (count: number): number => all.slice(0, count).reduce((sum, { body }) => sum + body.length, 0);
+      for (const [charsMax, count] of [
+        [1, 1],
+        [chars(3), 3],
+        [chars(3) + 1, 4],
+        [Infinity, 7],
+      ] as const) {
+        expect(await store.read({ limit: 7, charsMax }), `${charsMax}`).toEqual(all.slice(0, count));
+      }
       expect(await store.read({ run: "run-1", afterSeq: 5, limit: 4 })).toEqual(
         all.filter(({ run, seq }) => run === "run-1" && seq > 5).slice(0, 4),
       );

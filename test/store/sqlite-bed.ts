@@ -15,7 +15,7 @@ export type SqliteBed = Bed & {
   tamper(sql: string): void;
 };
 
-export function makeSqliteBed(): SqliteBed {
+export function makeSqliteBed(always: Omit<SqliteOptions, "directory"> = {}): SqliteBed {
   const root = mkdtempSync(join(tmpdir(), "troupe-store-"));
   const stores: Store[] = [];
   let count = 0;
@@ -29,7 +29,7 @@ export function makeSqliteBed(): SqliteBed {
   };
   move();
   const openWith = (options: Omit<SqliteOptions, "directory">): Store => {
-    const store = openSqlite({ directory, ...options });
+    const store = openSqlite({ directory, ...always, ...options });
     stores.push(store);
     return store;
   };

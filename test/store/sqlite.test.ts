@@ -9,13 +9,14 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { TroupeError } from "../../src/protocol/errors.ts";
+import { migrations } from "../../src/store/schema.ts";
 import { openSqlite } from "../../src/store/sqlite.ts";
 import type { Store } from "../../src/store/store.ts";
 import { committed, storeContract } from "./contract.ts";
 import { makeSqliteBed, type SqliteBed } from "./sqlite-bed.ts";
 import { foundIn, type Plan, plan, planAt, Script } from "./units.ts";
 
-storeContract("SQLite", makeSqliteBed, 10);
+storeContract("SQLite", () => makeSqliteBed(), 10);
 
 const appender = fileURLToPath(new URL("./appender.ts", import.meta.url));
 
@@ -93,7 +94,7 @@ describe("the SQLite store", () => {
       const refusal = faultOf(() => bed.open());
       expect(refusal.details).toMatchObject({ reason: "store_newer", version: 99 });
       expect(refusal.message).toContain("later release");
-      bed.tamper("pragma user_version = 1");
+      bed.tamper(`pragma user_version = ${migrations.length}`);
       await bed.open().close();
     });
 

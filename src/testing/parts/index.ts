@@ -1,10 +1,11 @@
-// All parts, in the order of a run: from the workflow down to the runtime.
+// All parts, in the order of a run: from the workflow down to the runtime; and what stands before them all.
 
 import type { AnyStateMachine } from "xstate";
 import type { Part } from "../part.ts";
 import { agentExecutionPart } from "./agent-execution.ts";
 import { agentDispatchPart } from "./agent-dispatch.ts";
 import { agentRuntimePart } from "./agent-runtime.ts";
+import { conversationPart } from "./conversation.ts";
 import { handlerRunPart } from "./handler-run.ts";
 import { taskAttemptPart } from "./task-attempt.ts";
 import { taskDispatchPart } from "./task-dispatch.ts";
@@ -23,4 +24,5 @@ export const parts = [
   agentDispatchPart,
   agentRuntimePart,
   handlerRunPart,
+  conversationPart,
 ] as unknown as readonly Part<AnyStateMachine>[];

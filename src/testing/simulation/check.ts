@@ -8,6 +8,7 @@ import { delaysAndAttempts } from "./check-policy.ts";
 import { containers } from "./check-containers.ts";
 import { limits } from "./check-limits.ts";
 import { compensation } from "./check-undo.ts";
+import { triggers } from "./check-triggers.ts";
 import { answers, survival, whatWasSeen } from "./check-outside.ts";
 import type { Evidence, Finding, Line, Told } from "./evidence.ts";
 
@@ -31,6 +32,7 @@ export function check(evidence: Evidence): Finding[] {
     ["I13", containers(evidence, byExecution)],
     ["I14", compensation(evidence, told)],
     ["I15", limits(evidence, byExecution)],
+    ["I17", triggers(evidence, byExecution)],
   ];
   return checkers.flatMap(([invariant, complaints]) => [...complaints].map((what) => ({ invariant, what })));
 }

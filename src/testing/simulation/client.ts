@@ -1,10 +1,13 @@
 // The client of a simulation: makes its moves at whatever process is there, and writes down what it was told.
 
+import { createHmac } from "node:crypto";
 import type { Word } from "../../actors/component.ts";
 import type { Committed } from "../../actors/system.ts";
 import type { Handle } from "../../runtime/desk.ts";
+import type { Delivery } from "../../runtime/webhooks.ts";
 import { fromUnknown } from "../../protocol/errors.ts";
 import { isTerminal } from "../../protocol/statuses.ts";
+import { hookHeader, hookSecret } from "./draw-triggers.ts";
 import type { Life } from "./life.ts";
 import type { Move } from "./scenario.ts";
 import { newTries } from "./tries.ts";
@@ -19,6 +22,8 @@ export type Asked = {
   execId: string | null;
   key: string | null;
   answer: { at: number; told: unknown } | { at: number; code: string; message: string } | null;
+  /** What was delivered to a webhook. */
+  delivery?: Extract<Move, { do: "deliver" }>;
   /** Its process ended before there was an answer. */
   isLost: boolean;
 };
@@ -103,6 +108,11 @@ export function newClient(now: () => number) {
       if (order) troupe.system.tell(order.run, order.by, order.word, order);
       return;
     }
+    if (move.do === "deliver") {
+      // It waits for the disk, however long that is in trouble.
+      const about = { withinMs: Infinity, delivery: move };
+      return follow(note(life, `deliver ${move.path}`, about), life, troupe.receive(deliveryOf(move)));
+    }
     if (move.do === "listen" || move.do === "define") return tries.make(life, move, undefined);
     const execId = executions[move.of % Math.max(1, executions.length)];
     if (execId === undefined) return;
@@ -149,6 +159,12 @@ export function newClient(now: () => number) {
 }
 
 const plenty = { budget: { tokens: 1_000_000, cost: 1_000_000, time: "10h" } };
+
+function deliveryOf({ path, delivery, n, isSigned }: Extract<Move, { do: "deliver" }>): Delivery {
+  const body = Buffer.from(JSON.stringify({ delivery, n, flag: n === 1, other: "nobody", items: [1] }));
+  const secret = isSigned ? hookSecret.value : "another";
+  return { path, body, headers: { [hookHeader]: createHmac("sha256", secret).update(body).digest("hex") } };
+}
 
 const labelsOf = (count: number): Record<string, string> =>
   Object.fromEntries(Array.from({ length: count }, (_, index) => [`label ${index}`, "some"]));

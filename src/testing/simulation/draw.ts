@@ -2,24 +2,32 @@
 
 import type { WorkflowSpec } from "../../language/spec.ts";
 import { type Dice, diceFrom } from "./dice.ts";
+import { deliveriesOf, triggersOf } from "./draw-triggers.ts";
 import { faultsOf, foreignerOf, limitsOf, weatherOf } from "./draw-trouble.ts";
 import { agents, rateOf, signals, tools, workflowOf } from "./draw-workflow.ts";
 import type { Act, Cast, Move, Scenario } from "./scenario.ts";
 
 const workflows = ["first", "second", "third"] as const;
+const triggersFrom = 2 ** 40;
 
 export function scenarioOf(seed: number, { isForeign = seed % 3 === 0 }: { isForeign?: boolean } = {}): Scenario {
   const dice = diceFrom(seed);
   const calmAt = dice.between(5_000, 60_000);
   const names = workflows.slice(0, dice.between(1, workflows.length));
   const isWire = isForeign && dice.chance(0.4);
-  const specs = names.map((id, index) => workflowOf(dice, id, names.slice(index + 1), isForeign));
+  // By dice of their own: what a seed stood for before there were triggers it stands for still.
+  const others = diceFrom(seed + triggersFrom);
+  const specs = names.map((id, index): WorkflowSpec => {
+    const spec = workflowOf(dice, id, names.slice(index + 1), isForeign);
+    const triggers = triggersOf(others, id);
+    return triggers.length > 0 ? { ...spec, triggers } : spec;
+  });
   return {
     seed,
     workflows: specs,
     agents: agents.map((id) => castOf(dice, id, true)),
     tools: tools.map((id) => castOf(dice, id, false)),
-    moves: movesOf(dice, specs, calmAt),
+    moves: [...movesOf(dice, specs, calmAt), ...deliveriesOf(others, specs, calmAt)].sort(byTime),
     faults: faultsOf(dice, calmAt),
     foreigners: isForeign ? dice.many(1, 2, (index) => foreignerOf(dice, index, calmAt)) : [],
     weather:
@@ -91,5 +99,6 @@ function movesOf(dice: Dice, specs: readonly WorkflowSpec[], calmAt: number): Mo
     return { at: at(), do: "define", what: dice.pick(["tasks", "branches", "nesting"]), isTooMuch: dice.chance(0.5) };
   };
   const moves = [...dice.many(1, 5, start), ...dice.many(0, 8, other)];
-  return moves.sort((one, next) => one.at - next.at);
+  return moves.sort(byTime);
 }
+const byTime = (one: Move, next: Move): number => one.at - next.at;

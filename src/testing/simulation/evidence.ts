@@ -3,6 +3,7 @@
 import { type JournalLine, journalOf } from "../../actors/record.ts";
 import type { Committed } from "../../actors/system.ts";
 import type { Disk } from "../../store/memory.ts";
+import type { ShownSchedule } from "../../runtime/schedules.ts";
 import type { LogRecord } from "../../store/store.ts";
 import type { Begun } from "./cast.ts";
 import type { Asked } from "./client.ts";
@@ -19,6 +20,10 @@ export type Evidence = {
   lines: readonly Line[];
   asked: readonly Asked[];
   tried: readonly Tried[];
+  /** When all began. */
+  began: number;
+  /** How each schedule stood when it was paused at last, so that all could end. */
+  schedules: readonly Paused[];
   seen: readonly { life: number; committed: Committed }[];
   begun: readonly Begun[];
   /** By how much waits may have been longer than they should: time without a process or a disk, and jumps. */
@@ -28,6 +33,8 @@ export type Evidence = {
   /** Whether the disk failed at some time. */
   hadTrouble: boolean;
 };
+
+export type Paused = ShownSchedule & { at: number };
 
 /** A line of the journal, with its time. */
 export type Line = JournalLine & { at: number };

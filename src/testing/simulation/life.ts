@@ -11,6 +11,7 @@ import type { Committed } from "../../actors/system.ts";
 import { troupe, type Options, type Troupe } from "../../runtime/troupe.ts";
 import { openMemory, type Crash, type Disk } from "../../store/memory.ts";
 import type { Store, Unit } from "../../store/store.ts";
+import type { Paused } from "./evidence.ts";
 import type { VirtualClock } from "../virtual-clock.ts";
 
 export type Life = {
@@ -93,6 +94,18 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
   };
 }
 
+/** Lets everything that was promised come about; nothing in a simulation waits for more than the clock. */
+export async function settled(): Promise<void> {
+  for (let turn = 0; turn < 12; turn++) await Promise.resolve();
+}
+
+/** Schedules are paused at the end, or it would never come; gives how they stood. */
+export const pausedIn = ({ troupe: its }: Life, at: number): Paused[] =>
+  its
+    .schedules()
+    .filter(({ paused }) => !paused)
+    .map(({ workflow, n }) => ({ ...its.pauseSchedule(workflow, n), at }));
+
 /** The alarms of one life: all of them are taken back at once. */
 function alarmsOf(clock: VirtualClock): { clock: Clock; cancelAll: () => void; pending: () => number } {
   const cancels = new Set<() => void>();
@@ -146,6 +159,7 @@ function mortalStore(inner: Store, isOver: () => boolean, appended: (unit: Unit)
     read: (from) => inner.read(from),
     prune: async (before, max) => (isOver() ? 0 : inner.prune(before, max)),
     rebuild: (rows) => inner.rebuild(rows),
+    saved: () => inner.saved(),
     note: (name) => inner.note(name),
     setNote(name, value) {
       if (!isOver()) inner.setNote(name, value);

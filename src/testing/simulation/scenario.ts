@@ -43,6 +43,8 @@ export type Move = { at: number } & (
   | { do: "repeat"; of: number }
   /** Begins it once more at one of its tasks, with what it had found out before. */
   | { do: "fork"; of: number; task: number; isRetry: boolean }
+  /** A webhook is called, perhaps with a signature that is none. */
+  | { do: "deliver"; path: string; delivery: number; n: number; isSigned: boolean }
   /** Asks for everything there is, and for the history of one. */
   | { do: "look"; of: number }
   /** Subscribes, and never lets go. */

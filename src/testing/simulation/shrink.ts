@@ -67,7 +67,18 @@ function* reductions(scenario: Scenario): Generator<Smaller> {
 
 /** What a workflow and its tasks can do without. */
 const optional = {
-  workflow: ["concurrency", "rate", "budget", "priority", "fair_by", "input", "output", "undo_timeout", "result"],
+  workflow: [
+    "concurrency",
+    "rate",
+    "budget",
+    "priority",
+    "fair_by",
+    "input",
+    "output",
+    "undo_timeout",
+    "result",
+    "triggers",
+  ],
   task: ["undo", "retry", "total_timeout", "start_timeout", "heartbeat", "pause_before", "with"],
 } as const;
 

@@ -16,9 +16,10 @@ import { virtualClock } from "../virtual-clock.ts";
 import { agentsOf, type Begun, type Stage, toolsOf } from "./cast.ts";
 import { check } from "./check.ts";
 import { newClient } from "./client.ts";
-import { areHeard, type Evidence, type Finding, linesOf } from "./evidence.ts";
-import { beginLife, type Life, type Variant } from "./life.ts";
-import { otherwise } from "./inspect.ts";
+import { areHeard, type Evidence, type Finding, linesOf, type Paused } from "./evidence.ts";
+import { beginLife, type Life, pausedIn, settled, type Variant } from "./life.ts";
+import { hookSecret } from "./draw-triggers.ts";
+import { otherwise, seenOtherwise } from "./inspect.ts";
 import { beginForeigner } from "./foreigner.ts";
 import type { Fault, Scenario } from "./scenario.ts";
 import { courseOf, differs, isComparable, placesIn } from "./forked.ts";
@@ -36,11 +37,6 @@ const beganAt = Date.UTC(2026, 0, 1);
 /** How long all may take to end once it is calm; more than any timeout a scenario has, and the hour for undoing. */
 const patienceMs = 90 * 60_000;
 const lookEveryMs = 5_000;
-
-/** Lets everything that was promised come about; nothing in a simulation waits for more than the clock. */
-async function settled(): Promise<void> {
-  for (let turn = 0; turn < 12; turn++) await Promise.resolve();
-}
 
 export async function simulate(scenario: Scenario, variant: Variant = {}): Promise<Result> {
   const play = new Simulation(scenario, variant);
@@ -75,6 +71,7 @@ class Simulation {
   /** Every handler gives what it was given. */
   #isPlain = false;
   #troubleMs = 0;
+  readonly #schedules: Paused[] = [];
 
   constructor(scenario: Scenario, variant: Variant) {
     this.#scenario = scenario;
@@ -120,10 +117,12 @@ class Simulation {
       lines: linesOf(log),
       asked: this.#client.asked,
       tried: this.#client.tried,
+      began: beganAt,
+      schedules: this.#schedules,
       seen: this.#seen,
       begun: this.#begun,
       troubleMs: this.#troubleMs,
-      jumpedMs: sum(faults.map((fault) => (fault.do === "clock jump" ? Math.abs(fault.ms) : 0))),
+      jumpedMs: faults.reduce((sum, fault) => sum + (fault.do === "clock jump" ? Math.abs(fault.ms) : 0), 0),
       hadTrouble: faults.some((fault) => fault.do === "full disk" || fault.do === "broken disk"),
     };
   }
@@ -174,6 +173,7 @@ class Simulation {
       options: (clock) => ({
         ...this.#definitions(number, clock),
         limits,
+        environment: { [hookSecret.name]: hookSecret.value },
         ...(connected && { transport: connected.transport, wire }),
         random: this.#random,
         log: (...said) => this.#reported(...said),
@@ -301,6 +301,7 @@ class Simulation {
     this.#commitMs = 0;
     this.#disk.mend();
     for (const release of this.#hanging.splice(0)) release();
+    for (const what of seenOtherwise(this.#disk, this.#life?.troupe.system)) this.#find("I5", what);
   }
 
   async #untilQuiet(): Promise<void> {
@@ -311,6 +312,7 @@ class Simulation {
       const life = this.#life;
       if (!life || this.#clock.now() < lookAt) continue;
       lookAt = this.#clock.now() + lookEveryMs;
+      this.#schedules.push(...pausedIn(life, this.#clock.now()));
       await this.#client.resumeAll(life);
       await settled();
       if (this.#isQuiet(life)) return;
@@ -391,10 +393,7 @@ class Simulation {
     if (left > 0) this.#find("I9", `${left} subscriptions are left when all have gone`);
   }
 
-  #find(invariant: Finding["invariant"], what: string): void {
-    this.findings.push({ invariant, what });
-  }
+  #find = (invariant: Finding["invariant"], what: string): void => void this.findings.push({ invariant, what });
 }
 
-const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
 const stackOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error));

@@ -8,7 +8,7 @@ import type { AgentContext, AgentDefinition, AgentHandler } from "../../../src/a
 import type { Clock } from "../../../src/actors/clock.ts";
 import type { Component, Ear, Word } from "../../../src/actors/component.ts";
 import { orchestrator } from "../../../src/actors/orchestrator.ts";
-import type { ConcurrencySpec, TaskSpec } from "../../../src/language/spec.ts";
+import type { ConcurrencySpec, TaskSpec, TriggerSpec } from "../../../src/language/spec.ts";
 import type { Options, Troupe } from "../../../src/runtime/troupe.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { scenarioOf, simulate, type Finding, type Scenario, type Variant } from "../../../src/testing/index.ts";
@@ -36,6 +36,32 @@ const crashing = (seed: number): Scenario => ({
   })),
 });
 
+const schedule: TriggerSpec = {
+  type: "schedule",
+  cron: "*/5 * * * * *",
+  overlap: "allow",
+  with: { n: 0, flag: false, other: "nobody", items: [1], due: "${{ string(now()) }}" },
+};
+const triggered =
+  (trigger: TriggerSpec) =>
+  (seed: number): Scenario => {
+    const scenario = crashing(seed);
+    const { id } = scenario.workflows[0] ?? { id: "first" };
+    const calls = [100, 120, 140, 4_000].map((at, delivery) => ({
+      at,
+      do: "deliver" as const,
+      path: id,
+      delivery,
+      n: 0,
+      isSigned: true,
+    }));
+    return {
+      ...scenario,
+      workflows: scenario.workflows.map((spec, index) => (index === 0 ? { ...spec, triggers: [trigger] } : spec)),
+      moves: [...scenario.moves.filter(({ do: what }) => what !== "deliver"), ...calls],
+    };
+  };
+
 // ── stores ──
 
 /** Says that something is on disk as soon as it is appended. */
@@ -56,6 +82,14 @@ function hasty(store: Store): Store {
 const withoutRows = (store: Store): Store => ({
   ...store,
   append: (unit) => store.append({ ...unit, rows: unit.rows.filter(({ status }) => status !== "SUCCESS") }),
+});
+/** Knows no keys any more, and of what is settled only how it began. */
+const oblivious = (store: Store): Store => ({
+  ...store,
+  key: () => undefined,
+  setNote(name, value) {
+    if (!name.startsWith("schedules/") || store.note(name) === undefined) store.setNote(name, value);
+  },
 });
 /** Writes down every event as if it moved something. */
 const credulous = (store: Store): Store => ({
@@ -243,6 +277,18 @@ const defects: readonly Defect[] = [
   },
   { breaks: "I15", what: "one at a time more than there may be", variant: { options: oneMoreAtOnce } },
   { breaks: "I16", what: "forks that begin at the beginning", variant: { troupe: forgetfulForks } },
+  {
+    breaks: "I17",
+    what: "due times that are begun again after a crash",
+    variant: { store: oblivious },
+    scenario: triggered(schedule),
+  },
+  {
+    breaks: "I17",
+    what: "deliveries that are answered before they are on disk",
+    variant: { store: hasty },
+    scenario: triggered({ type: "webhook", path: "first" }),
+  },
 ];
 
 const seedsMax = 120;
@@ -271,7 +317,7 @@ describe("the checker of", () => {
   });
 
   test("every invariant has a defect that its checker catches", () => {
-    const all = Array.from({ length: 16 }, (_, index) => `I${index + 1}`);
-    expect(defects.map(({ breaks }) => breaks)).toEqual(all);
+    const all = Array.from({ length: 17 }, (_, index) => `I${index + 1}`);
+    expect([...new Set(defects.map(({ breaks }) => breaks))]).toEqual(all);
   });
 });

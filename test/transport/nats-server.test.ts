@@ -1,0 +1,56 @@
+// Goal: a server of our own lets nobody else in, keeps what it has acknowledged, and is there again when it died.
+// Method: the real server, killed as a crash would; its configuration is read where no test can pull the plug.
+
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
+import { expect, test, vi } from "vitest";
+import { findNatsServer } from "../../src/transport/nats-server.ts";
+import { openNats } from "../../src/transport/nats.ts";
+import { bytes, connectTo, eventOf, natsForThisFile, silent } from "../kit/nats.ts";
+
+const { clock, directory, open, server } = natsForThisFile();
+
+test("NV1: a stranger is not let in, and nobody from elsewhere reaches it", async () => {
+  const servers = server().url();
+  expect(new URL(servers).hostname).toBe("127.0.0.1");
+  await expect(openNats({ server: { servers }, prefix: "stranger", clock, report: silent })).rejects.toThrow(
+    /authorization/i,
+  );
+  expect(statSync(join(directory(), "server.conf")).mode & 0o077, "its configuration is for its owner").toBe(0);
+});
+
+test("NV3: after a death it is there again, on the same port", async () => {
+  const [url, pid] = [server().url(), server().pid()];
+  const transport = await open("again");
+  const a = connectTo(transport, "a", silent);
+  await transport.settled();
+  server().kill();
+  await vi.waitFor(() => expect(a.connected()).toBe(false), { timeout: 20_000 });
+  await vi.waitFor(() => expect(a.connected()).toBe(true), { timeout: 20_000 });
+  expect([server().url(), server().pid() === pid]).toEqual([url, false]);
+  await transport.close();
+});
+
+test("NV2: after a death it has what it had acknowledged, and it writes through before it acknowledges", async () => {
+  const transport = await open("kept");
+  const a = connectTo(transport, "a", silent);
+  await a.publish(eventOf("kept", 1, "started"), bytes("before"), { stored: true });
+  server().kill();
+  await vi.waitFor(() => expect(a.connected()).toBe(false), { timeout: 20_000 });
+  await vi.waitFor(() => expect(a.connected()).toBe(true), { timeout: 20_000 });
+  const manager = await connect({ servers: server().url(), authenticator: server().authenticator });
+  const stored = await (await jetstreamManager(manager)).streams.getMessage("kept_EVENTS", { seq: 1 });
+  expect(new TextDecoder().decode(stored?.data)).toBe("before");
+  // What only a machine that dies would show.
+  expect(readFileSync(join(directory(), "server.conf"), "utf8")).toContain("sync_interval: always");
+  await manager.close();
+  await transport.close();
+});
+
+test("a server that is none, or too old, is refused with what to do", () => {
+  expect(() => findNatsServer(process.execPath, {})).toThrow(/is version unknown, and has to be 2.12 or newer/);
+  expect(() => findNatsServer("/nowhere/nats-server", {})).toThrow(/is no nats-server that runs here/);
+  expect(findNatsServer(undefined, { PATH: "" }).version).toMatch(/^2\./);
+});
