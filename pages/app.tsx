@@ -1,7 +1,7 @@
 // The frame of every page: where one can go, whether the daemon answers, and the page of the address.
 
 import { type ComponentType } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { asOf, client, connection, tokenWanted, useToken } from "./connection.ts";
 import { isHelpOpen, keysNow, useKeys } from "./keys.ts";
 import { pageOf, type PageProps, sections } from "./pages.tsx";
@@ -41,13 +41,19 @@ export function App() {
 
 function Rail() {
   const version = useAsked(() => client.version(), ["version"]);
+  const nav = useRef<HTMLElement>(null);
+  // On a narrow screen not all of them fit: where one is has to be in sight.
+  useEffect(() => {
+    const here = nav.current?.querySelector<HTMLElement>("[aria-current]");
+    if (nav.current && here) nav.current.scrollLeft = here.offsetLeft - nav.current.offsetLeft;
+  }, [place.value.path]);
   return (
     <header class="rail">
       <a class="brand" href="/executions" aria-label="troupe, all executions">
         <Mark />
         <span>troupe</span>
       </a>
-      <nav aria-label="Pages">
+      <nav aria-label="Pages" ref={nav}>
         {sections.map(({ href, name, icon: Sign }) => (
           <a key={href} href={href} aria-current={place.value.path.startsWith(href) ? "page" : undefined}>
             <Sign />

@@ -75,6 +75,28 @@ test.each(examples)("what the README of %s says to run, runs", (name) => {
   expect(stdout).toMatch(name === "saga" ? /unbook_room TaskExecutionSuccess[^]*\nFAILED: / : /\nSUCCESS: /);
 });
 
+test("each workflow can be begun with nothing given, as somebody does who looks for the first time", async () => {
+  const { t, pass } = await openExample("");
+  // The steps of a parcel take real time, unless told otherwise.
+  for (const id of t.workflowIds()) t.start(id, id === "parcel" ? { seconds: 0 } : {});
+  await pass(hour);
+  // No person has answered, and the budget has stopped one; the card of the saga is declined, which is what it shows.
+  const { items } = await t.list({ entity: "workflow", limit: 100 });
+  const stands = Object.fromEntries(items.map(({ id, status, errorCode }) => [id, errorCode ?? status]));
+  expect(Object.keys(stands).toSorted()).toEqual([...t.workflowIds()].toSorted());
+  expect(stands).toMatchObject({ payout: "RUNNING", ponder: "PAUSED", trip: "TASK_FAILED" });
+  const { payout: _payout, ponder: _ponder, trip: _trip, ...others } = stands;
+  expect(Object.entries(others).filter(([, stand]) => stand !== "SUCCESS")).toEqual([]);
+});
+
+test("the agent that is meant where a message names none takes what is said to it", async () => {
+  const example = await openExample("");
+  const { spec } = await loadProject(join(root, "examples"));
+  const { result } = example.t.startOne({ agent: spec?.default_agent ?? "" }, { user_request: "Ada", data: {} });
+  await example.pass(second);
+  expect(await result()).toMatchObject({ status: "SUCCESS", output: { text: "hello, Ada" } });
+});
+
 test("parcel: goes through all its steps, two of them side by side", async () => {
   const example = await openExample("parcel");
   expect(await run(example, "parcel", { seconds: 0 })).toMatchObject({ output: { done: "send" } });

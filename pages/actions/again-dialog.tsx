@@ -7,6 +7,7 @@ import { JsonField } from "../parts/json-field.tsx";
 import { go } from "../router.ts";
 import type { Execution } from "./actions.tsx";
 import { AskDialog } from "./steer-dialogs.tsx";
+import { inputOf } from "../start/input-of.ts";
 
 type Props = {
   readonly execution: Execution;
@@ -18,13 +19,6 @@ const meanings = {
   fork: "A second run begins at a task, with the results this one had when that task began. This one stays as it is.",
   retry: "It begins once more; tasks before the one chosen are not done again, their results are reused.",
 } as const;
-
-/** The command that began it has its input. */
-async function inputOf(execId: string): Promise<unknown> {
-  const { items } = await client.getHistory({ entities: "workflows", exec_id: execId, limit: 1 });
-  const payload = items[0]?.envelope["payload"] as { context?: { input?: unknown } } | undefined;
-  return payload?.context?.input ?? {};
-}
 
 async function tasksOf(execId: string): Promise<string[]> {
   const { items } = await client.listExecutions({ entities: "tasks", run: execId, order: "oldest", limit: 200 });

@@ -9,8 +9,8 @@ export function commandsOf({ id, execId }: Pick<Life, "id" | "execId">, input: u
   const content = input ?? {};
   const body = quoted(JSON.stringify({ input: content }));
   return {
-    run: `troupe run ${id} --input ${quoted(JSON.stringify(content))}`,
-    show: `troupe show ${execId}`,
+    run: `npx troupe run ${id} --input ${quoted(JSON.stringify(content))}`,
+    show: `npx troupe show ${execId}`,
     curl: `curl -X POST ${origin}/api/workflows/${id}/execute-async -H 'content-type: application/json' -d ${body}`,
   };
 }

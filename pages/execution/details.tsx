@@ -4,16 +4,18 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
 import { errorRow, isErrorCode } from "../../src/protocol/errors.ts";
 import { remedyFor } from "../../src/protocol/remedies.ts";
+import { waitText } from "../../src/protocol/waiting.ts";
 import { Actions } from "../actions/actions.tsx";
 import { Badge } from "../parts/badge.tsx";
 import { CopyButton } from "../parts/copy.tsx";
 import { Json } from "../parts/json.tsx";
-import { Time } from "../parts/time.tsx";
+import { Spoken } from "../parts/said.tsx";
+import { lengthOf, Time } from "../parts/time.tsx";
 import { commandsOf } from "./as-command.ts";
 import { glyphOf, statusOf, wordOf } from "./glyphs.tsx";
 import type { Execution, Payload } from "./journal.ts";
 import { type Model, nowOf } from "./model.ts";
-import { countBelow, type Life, type Move, standing } from "./story.ts";
+import { countBelow, isOver, type Life, type Move, standing } from "./story.ts";
 import { durationText, rowOf } from "./timeline.ts";
 
 type Props = {
@@ -67,7 +69,7 @@ export function Details({ model, wantRow, onDone }: Props) {
             <dd>
               <Time at={life.moves[0]?.time} />
             </dd>
-            <dt>{face === "running" ? "so far" : "took"}</dt>
+            <dt>{isOver(face) ? "took" : "so far"}</dt>
             <dd>{durationText(timing.until - timing.from)}</dd>
           </>
         )}
@@ -120,7 +122,9 @@ function Place({ model, life, row }: { model: Model; life: Life; row: Execution 
 }
 
 /** What is written on the row alone. */
-function Story({ row: { lineage, usage, labels, about, imported } }: { row: Execution }) {
+function Story({ row }: { row: Execution }) {
+  const { lineage, usage, labels, about, imported } = row;
+  const waits = waitText(row, lengthOf);
   const named = Object.entries(labels ?? {});
   return (
     <>
@@ -149,7 +153,7 @@ function Story({ row: { lineage, usage, labels, about, imported } }: { row: Exec
         </Fact>
       )}
       {about !== null && about !== undefined && (
-        <Fact name="about">{typeof about === "string" ? about : <Json value={about} />}</Fact>
+        <Fact name="about">{waits ?? (typeof about === "string" ? about : <Json value={about} />)}</Fact>
       )}
       {imported && <Fact name="imported">brought here from elsewhere, only to be looked at</Fact>}
     </>
@@ -182,7 +186,7 @@ function Failure({ error: { code = "", message = "" } }: { error: NonNullable<Co
       <code>{code}</code>
       <span class="grow">{message}</span>
       <span class="small execution-meaning">
-        {summary}.{remedy !== undefined && ` What helps: ${remedy}.`} More:{" "}
+        {summary}.{remedy !== undefined && <Spoken text={` What helps: ${remedy}.`} />} More:{" "}
         <code>docs/errors.md#{code.toLowerCase()}</code>
       </span>
     </div>

@@ -62,7 +62,7 @@ export function FilePage() {
         </p>
       )}
       <p class="muted small">A file is written by</p>
-      <Command text="troupe export <exec_id>" />
+      <Command text="npx troupe export <exec_id>" />
     </div>
   );
 }

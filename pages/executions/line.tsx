@@ -7,12 +7,14 @@ import type { Row } from "./rows.ts";
 
 type Props = {
   readonly row: Row;
+  /** What it waits for, if it does. */
+  readonly waits: string | undefined;
   readonly isCurrent: boolean;
   readonly isChosen: boolean;
   readonly choose: ((execId: string) => void) | undefined;
 };
 
-export function Line({ row, isCurrent, isChosen, choose }: Props) {
+export function Line({ row, waits, isCurrent, isChosen, choose }: Props) {
   const { exec_id, run, id, status, labels, error_code, attempt, lineage } = row;
   const message = (row.error as { message?: unknown } | null)?.message;
   return (
@@ -51,6 +53,11 @@ export function Line({ row, isCurrent, isChosen, choose }: Props) {
             {name}:{value}
           </button>
         ))}
+        {waits !== undefined && (
+          <span class="waits clip" data-status={row.status === "PAUSED" ? "PAUSED" : "WAITING"} title={waits}>
+            {waits}
+          </span>
+        )}
         {error_code !== null && (
           <span class="wrong clip" title={typeof message === "string" ? message : undefined}>
             {error_code}

@@ -1,12 +1,14 @@
 // All executions, live: filters, counts, rows, and what can be done to many of them at once.
 
 import { useEffect, useState } from "preact/hooks";
+import { waitText } from "../../src/protocol/waiting.ts";
 import { client } from "../connection.ts";
 import { isHelpOpen, useKeys } from "../keys.ts";
 import type { PageProps } from "../pages.tsx";
 import { useAsked } from "../parts/asked.ts";
 import { PlayIcon } from "../parts/icons.tsx";
 import { Empty, Wrong } from "../parts/said.tsx";
+import { lengthOf } from "../parts/time.tsx";
 import { VirtualList } from "../parts/virtual-list.tsx";
 import { go } from "../router.ts";
 import { Bulk } from "./bulk.tsx";
@@ -19,7 +21,7 @@ const rowHeight = 46;
 
 export function ListPage({ query }: PageProps) {
   const filters = filtersIn(query);
-  const { rows, counts, error, isFirst, more, refresh } = useRows(filters);
+  const { rows, counts, waits, error, isFirst, more, refresh } = useRows(filters);
   const list = rows.value;
   const { at, chosen, choose, letGo } = useHand(list, query.toString(), filters.kind === "workflows");
   const isEmpty = !isFirst.value && list.length === 0;
@@ -54,13 +56,25 @@ export function ListPage({ query }: PageProps) {
               const row = list[index];
               if (!row) return null;
               const isChosen = chosen.has(row.exec_id);
-              return <Line key={row.exec_id} row={row} isCurrent={index === at} isChosen={isChosen} choose={choose} />;
+              return (
+                <Line
+                  key={row.exec_id}
+                  row={row}
+                  waits={waitText(row, lengthOf, waits.value.get(row.exec_id))}
+                  isCurrent={index === at}
+                  isChosen={isChosen}
+                  choose={choose}
+                />
+              );
             }}
           />
         )}
       </section>
       <p class="muted small foot">
-        <span>{list.length > 0 && `${list.length.toLocaleString()} rows here, ${filters.order} first`}</span>
+        <span>
+          {list.length > 0 &&
+            `${list.length.toLocaleString()} ${list.length === 1 ? "row" : "rows"} here, ${filters.order} first`}
+        </span>
         <button type="button" class="link" onClick={() => (isHelpOpen.value = true)}>
           <kbd>/</kbd> search <kbd>j</kbd> <kbd>k</kbd> move <kbd>enter</kbd> open <kbd>?</kbd> all keys
         </button>
@@ -104,7 +118,7 @@ function Heads({ filters }: { filters: Filters }) {
       <span role="columnheader">Status</span>
       <span role="columnheader">{filters.kind === "workflows" ? "Workflow" : "Definition"}</span>
       <span role="columnheader" class="c-notes">
-        Labels and errors
+        Labels, waits and errors
       </span>
       <span role="columnheader" aria-sort={isNewest ? "descending" : "ascending"}>
         <button

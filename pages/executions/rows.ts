@@ -8,6 +8,7 @@
 import { useEffect, useMemo } from "preact/hooks";
 import { batch, signal } from "@preact/signals";
 import type { Answer } from "../../src/gateway/client.ts";
+import { byRun } from "../../src/protocol/waiting.ts";
 import { client, returned } from "../connection.ts";
 import { type Heard, onEvents } from "../live.ts";
 import { type Filters, statusesOf, statusOf, withoutStatus } from "./filters.ts";
@@ -19,6 +20,8 @@ const moreRows = 200;
 const refreshMs = 1_000;
 /** What happens together is asked for together. */
 const firstMs = 60;
+/** So many waits are looked for; of more, the newest are said. */
+const waitsMax = 200;
 /** Rows far down are asked for one by one; more than these wait for the next time. */
 const singlesMax = 20;
 
@@ -35,6 +38,12 @@ const find = (filters: Filters, limit: number, from?: string): Promise<Page> =>
     limit,
     ...(from !== undefined && { cursor: from }),
   });
+
+/** A workflow runs on while one of its tasks waits. */
+async function waitingTasks({ kind }: Filters, counts: Readonly<Record<string, number>>) {
+  if (kind !== "workflows" || (counts["RUNNING"] ?? 0) === 0) return new Map<string, Row>();
+  return byRun((await client.listExecutions({ entities: "tasks", status: ["WAITING"], limit: waitsMax })).items);
+}
 
 /** The newest page and the counts, and those of the changed rows that are not on it. */
 async function ask(filters: Filters, singles: (page: Page) => readonly string[]) {
@@ -108,6 +117,7 @@ function paced(work: () => Promise<void>, isWanted: () => boolean) {
 function openRows(filters: Filters) {
   const rows = signal<readonly Row[]>([]);
   const counts = signal<Readonly<Record<string, number>>>({});
+  const waits = signal<ReadonlyMap<string, Row>>(new Map());
   const error = signal<unknown>(undefined);
   const isFirst = signal(true);
   let cursor: string | null = null;
@@ -158,6 +168,7 @@ function openRows(filters: Filters) {
         counts.value = answer.counts;
         isFirst.value = false;
       });
+      waits.value = await waitingTasks(filters, answer.counts);
     });
 
   function hear(events: readonly Heard[]): void {
@@ -178,7 +189,7 @@ function openRows(filters: Filters) {
     pace.stop();
     end();
   };
-  return { rows, counts, error, isFirst, more: () => void more(), refresh, close };
+  return { rows, counts, waits, error, isFirst, more: () => void more(), refresh, close };
 }
 
 /** Anew for other filters; after the connection came back, the same rows are asked for again. */

@@ -15,6 +15,11 @@ export function Command({ text }: { text: string }) {
   );
 }
 
+/** What stands between backticks is typed as it is. */
+export const Spoken = ({ text }: { text: string }) => (
+  <>{text.split("`").map((piece, index) => (index % 2 === 1 ? <code key={index}>{piece}</code> : piece))}</>
+);
+
 type EmptyProps = { readonly title: string; readonly command?: string; readonly children?: ComponentChildren };
 
 export function Empty({ title, command, children }: EmptyProps) {
@@ -45,8 +50,8 @@ export function Wrong({ error }: { error: unknown }) {
   return (
     <Banner tone="wrong">
       <span class="grow">
-        {error instanceof Error ? error.message : JSON.stringify(error)}
-        {fields.length === 0 && typeof fix === "string" && `; ${fix}`}
+        <Spoken text={error instanceof Error ? error.message : JSON.stringify(error)} />
+        {fields.length === 0 && typeof fix === "string" && <Spoken text={`; ${fix}`} />}
         {fields.map(({ field, message }, index) => (
           <span class="small defect" key={index}>
             <code>{String(field)}</code> {String(message)}

@@ -120,7 +120,7 @@ function textDefects(value: string, { minLength, maxLength, pattern, format }: S
   return defects;
 }
 
-/** A pattern of another dialect is left to the daemon. */
+/** A pattern that this browser cannot read is left to the daemon: here anything fits. */
 function patternOf(pattern: string): RegExp {
   try {
     return new RegExp(pattern, "u");

@@ -10,6 +10,7 @@ import { JsonField } from "../parts/json-field.tsx";
 import { Command, Wrong } from "../parts/said.tsx";
 import { PlayIcon } from "../parts/icons.tsx";
 import { go } from "../router.ts";
+import { inputOf } from "./input-of.ts";
 import { type Defect, defectsOf, initialOf, isPlain, type Schema, typeOf } from "./schema.ts";
 import { SchemaForm } from "./schema-form.tsx";
 
@@ -32,12 +33,6 @@ export function StartPage({ params, query }: PageProps) {
       )}
     </>
   );
-}
-
-async function inputOf(execId: string): Promise<unknown> {
-  const { items } = await client.getHistory({ entities: "workflows", exec_id: execId, limit: 1 });
-  const payload = items[0]?.envelope["payload"] as { context?: { input?: unknown } } | undefined;
-  return payload?.context?.input ?? {};
 }
 
 type Mode = "form" | "json";

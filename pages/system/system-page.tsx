@@ -132,7 +132,7 @@ const meanings: Readonly<Record<string, string>> = {
   committed: "records on disk",
   reactions: "reactions",
   waiting: "waiting",
-  unheard: "messages nobody took up",
+  unheard: "messages that changed nothing",
   collapsed: "runs that broke",
 };
 const wordsOf = (name: string): string =>

@@ -24,6 +24,7 @@ import type { Clock } from "./clock.ts";
 import { contentOf, outputOf, thrownOf } from "./handler-outcome.ts";
 import type { Input } from "./react.ts";
 import type { Redactor, Stream } from "./redact.ts";
+import { inCall, outOfCall } from "./stray.ts";
 
 export type Handlers = ReturnType<typeof newHandlers>;
 
@@ -63,7 +64,12 @@ export type Means = {
   log: (fields: Readonly<Record<string, unknown>>) => Log;
 };
 
-export function newHandlers(means: Means) {
+export function newHandlers(given: Means) {
+  const means: Means = {
+    ...given,
+    send: (run, input) => outOfCall(() => given.send(run, input)),
+    publish: (run, by, word) => outOfCall(() => given.publish(run, by, word)),
+  };
   const works = new Map<string, Work>();
   const callers = new Map<string, Work>();
   /** Promised a place, and begun once the disk knows of it. */
@@ -285,7 +291,10 @@ export function newHandlers(means: Means) {
       works.set(address, work);
       if (!due.delete(address)) counts[kind] += 1;
       try {
-        const given = begin(work, order);
+        const given = inCall(
+          (error) => outOfCall(() => threw(work, order, error)),
+          () => begin(work, order),
+        );
         if (isPromise(given)) {
           Promise.resolve(given).then(
             (output: unknown) => returned(work, order, output),

@@ -10,6 +10,7 @@
 
 import type { Timer } from "../machines/step.ts";
 import { fromUnknown } from "../protocol/errors.ts";
+import type { Report } from "../protocol/report.ts";
 import type { RunState, Store } from "../store/store.ts";
 import type { Clock } from "./clock.ts";
 import type { Heard, Word } from "./component.ts";
@@ -28,7 +29,7 @@ export type Means = {
   clock: Clock;
   world: World;
   ears: Ears;
-  report: (level: "info" | "warn" | "error", message: string, fields: Readonly<Record<string, unknown>>) => void;
+  report: Report;
   /** An input, at once. */
   take: (run: string, input: Input) => void;
   /** An input, when what is under way is done. */

@@ -16,6 +16,7 @@
 //   U4. stop() stops each part once, however often it is called, and passes on the first error after all were stopped.
 
 import { TroupeError, fromUnknown } from "../protocol/errors.ts";
+import type { Report } from "../protocol/report.ts";
 import type { Clock } from "./clock.ts";
 
 /** Starts it; gives what stops it. `failed` says later that it is broken. */
@@ -28,7 +29,7 @@ export type Supervision = {
   clock: Clock;
   restartsMax?: number;
   withinMs?: number;
-  report: (level: "warn" | "error", message: string, fields: Readonly<Record<string, unknown>>) => void;
+  report: Report;
   /** A part failed too often: everything has stopped. */
   onFatal: (error: TroupeError) => void;
 };

@@ -17,6 +17,7 @@ import type { Component as Code } from "../protocol/entry.ts";
 import type { Trace } from "../protocol/envelope.ts";
 import { fromUnknown } from "../protocol/errors.ts";
 import { minter } from "../protocol/ids.ts";
+import type { Report } from "../protocol/report.ts";
 import type { Checkpoint, Key as OnceKey, LogRecord, RunState, Store, Unit } from "../store/store.ts";
 import type { Clock } from "./clock.ts";
 import type { Word } from "./component.ts";
@@ -46,7 +47,7 @@ export type SystemParts = {
   random: () => number;
   world: World;
   ears: Ears;
-  report: (level: "info" | "warn" | "error", message: string, fields: Readonly<Record<string, unknown>>) => void;
+  report: Report;
 };
 
 export type System = ReturnType<typeof openSystem>;

@@ -15,7 +15,8 @@ export function bundles(program: Command): void {
       .command("export")
       .description("Write one execution, with its definition and all that was said in it, to one file.")
       .argument("<exec>", execArgument)
-      .option("-o, --out <file>", "where to; to the output without it"),
+      .option("-o, --out <file>", "where to; to the output without it")
+      .option("--json", "one JSON document, which the file is anyway; with --out what was written"),
   ).action(exportOne);
   withConnection(
     program
@@ -39,7 +40,7 @@ export function bundles(program: Command): void {
   });
 }
 
-async function exportOne(given: string, { out, ...reach }: Reach & { out?: string }): Promise<void> {
+async function exportOne(given: string, { out, json, ...reach }: Options & { out?: string }): Promise<void> {
   const client = clientOf(reach);
   const { exec_id } = await executionAt(client, given);
   const text = JSON.stringify(await client.exportExecution({ exec_id }));
@@ -50,6 +51,7 @@ async function exportOne(given: string, { out, ...reach }: Reach & { out?: strin
     const { message } = error as NodeJS.ErrnoException;
     throw new TroupeError("VALIDATION_FAILED", `cannot write the file: ${message}`, { path: out }, { cause: error });
   }
+  if (json) return printJson({ exec_id, file: out, bytes: Buffer.byteLength(text) + 1 });
   remark(`wrote ${out} (${Math.ceil(text.length / 1_024)} KiB)\n${next([`import ${out}`, "opens it, on any daemon"])}`);
 }
 

@@ -3,7 +3,7 @@
 
 import { Argument, type Command, type Option } from "commander";
 import { clientOf } from "./connection.ts";
-import { print } from "./words.ts";
+import { print, printJson } from "./words.ts";
 
 /** Said instead of names, where the shell knows them better. */
 const filesMark = ":files";
@@ -54,12 +54,16 @@ export function completion(program: Command): void {
     .command("completion")
     .description("Print what makes a shell complete commands, options, workflows and executions.")
     .addArgument(new Argument("<shell>", "for which shell").choices(shells))
+    .option("--json", "one JSON object")
     .addHelpText(
       "after",
       "\nFor this shell:   source <(troupe completion bash)\nFor every shell:  troupe completion bash >> ~/.bashrc" +
         "\nfish:             troupe completion fish > ~/.config/fish/completions/troupe.fish",
     )
-    .action((shell: Shell) => print(scripts[shell]));
+    .action((shell: Shell, { json }: { json?: true }) => {
+      if (json) printJson({ shell, script: scripts[shell] });
+      else print(scripts[shell]);
+    });
   program
     .command("complete", { hidden: true })
     .argument("[words...]", "what was typed, the last word perhaps not to its end")

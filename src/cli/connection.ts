@@ -9,7 +9,7 @@ import { fromUnknown, TroupeError } from "../protocol/errors.ts";
 export type Reach = { url?: string; token?: string };
 export type Reached = { client: Client; url: string };
 
-const usualUrl = "http://127.0.0.1:7420";
+export const usualUrl = "http://127.0.0.1:7420";
 const patienceMs = 3_000;
 
 /** Gives a command the options that say where the daemon is. */

@@ -2,7 +2,7 @@
 
 import { type Command, Option } from "commander";
 
-type Options = { keyFile: string };
+type Options = { keyFile: string; json?: true };
 
 const fileOption = (): Option =>
   new Option("--key-file <file>", "the file with the keys").env("TROUPE_KEY_FILE").makeOptionMandatory();
@@ -13,17 +13,20 @@ export function key(program: Command): void {
     .command("create")
     .description("Make a key; one more is put before those that are there, and seals from the next start on.")
     .addOption(fileOption())
-    .action(async ({ keyFile }: Options) => {
+    .option("--json", "one JSON object")
+    .action(async ({ keyFile, json }: Options) => {
       const { addKey } = await import("../store/key-file.ts");
-      console.log(addKey(keyFile));
+      const id = addKey(keyFile);
+      console.log(json ? JSON.stringify({ id, file: keyFile }) : id);
       console.error(`${keyFile} holds it. Keep a copy elsewhere: without it nothing that it sealed can be read again.`);
     });
   keys
     .command("list")
     .description("List the ids of the keys; the first one seals, all of them open.")
     .addOption(fileOption())
-    .action(async ({ keyFile }: Options) => {
+    .option("--json", "one JSON object for each")
+    .action(async ({ keyFile, json }: Options) => {
       const { readKeyFile } = await import("../store/key-file.ts");
-      for (const { id } of readKeyFile(keyFile)) console.log(id);
+      for (const { id } of readKeyFile(keyFile)) console.log(json ? JSON.stringify({ id }) : id);
     });
 }

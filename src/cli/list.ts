@@ -1,11 +1,26 @@
 // The command `troupe list`: executions, newest first, with the filters that the HTTP interface has.
 
 import { type Command, Option } from "commander";
+import type { Client } from "../gateway/client.ts";
 import { statuses } from "../protocol/statuses.ts";
+import { byRun, waitText } from "../protocol/waiting.ts";
 import { clientOf, type Reach, withConnection } from "./connection.ts";
 import { countOf, gathered, labelsOf, sinceOf } from "./given.ts";
 import type { Execution } from "./pick.ts";
-import { dim, inStatus, markOf, next, print, printJson, remark, self, table, tookOf, whenOf } from "./words.ts";
+import {
+  dim,
+  inStatus,
+  lengthOf,
+  markOf,
+  next,
+  print,
+  printJson,
+  remark,
+  self,
+  table,
+  tookOf,
+  whenOf,
+} from "./words.ts";
 
 type Entities = "workflows" | "tasks" | "agents" | "tools" | "any";
 type Options = Reach & {
@@ -75,7 +90,7 @@ async function show(options: Options): Promise<void> {
     if (json && all) page.items.forEach(printJson);
     else if (json) return printJson(page);
     else if (page.items.length === 0 && isFirst) return sayNothing(options);
-    else print(tableOf(page.items, kind !== "workflows", isFirst));
+    else print(tableOf(page.items, await waitingIn(client, page.items), kind !== "workflows", isFirst));
     cursor = page.next_cursor ?? undefined;
     if (cursor === undefined || !all) break;
   }
@@ -139,17 +154,32 @@ const filtersIn = (options: Options): string =>
     .map(({ name, value }) => ` --${name} ${value}`)
     .join("") + (options.oldest ? " --oldest" : "");
 
-function tableOf(items: readonly Execution[], hasKinds: boolean, hasHead: boolean): string {
+/** The tasks that wait, by their run: a workflow that runs may do nothing else. */
+async function waitingIn(client: Client, items: readonly Execution[]): Promise<ReadonlyMap<string, Execution>> {
+  if (!items.some(({ entity, status }) => entity === "workflow" && status === "RUNNING")) return new Map();
+  return byRun((await client.listExecutions({ entities: "tasks", status: ["WAITING"], limit: pageMax })).items);
+}
+
+function tableOf(
+  items: readonly Execution[],
+  waits: ReadonlyMap<string, Execution>,
+  hasKinds: boolean,
+  hasHead: boolean,
+): string {
   const now = new Date().getTime();
-  const rows = items.map(({ exec_id, entity, id, status, created_at, started_at, ended_at, error_code, imported }) => [
-    exec_id,
-    ...(hasKinds ? [entity] : []),
-    id,
-    `${markOf(status)} ${inStatus(status)}`,
-    whenOf(created_at, now),
-    tookOf(started_at, ended_at, now),
-    [error_code ?? "", imported ? "imported" : ""].filter(Boolean).join(" "),
-  ]);
+  const rows = items.map((row) => {
+    const { exec_id, entity, id, status, created_at, started_at, ended_at, error_code, imported } = row;
+    const waiting = waitText(row, lengthOf, entity === "workflow" ? waits.get(exec_id) : undefined);
+    return [
+      exec_id,
+      ...(hasKinds ? [entity] : []),
+      id,
+      `${markOf(status)} ${inStatus(status)}`,
+      whenOf(created_at, now),
+      tookOf(started_at, ended_at, now),
+      [error_code ?? "", waiting ?? "", imported ? "imported" : ""].filter(Boolean).join(" "),
+    ];
+  });
   const text = table(["execution", ...(hasKinds ? ["kind"] : []), "id", "status", "begun", "took", ""], rows);
   return hasHead ? text : text.slice(text.indexOf("\n") + 1);
 }

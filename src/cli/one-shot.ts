@@ -76,6 +76,7 @@ export async function runHere(given: string, file: string | undefined, options: 
     const isWished = await untilInterrupted(async (wish) => {
       const signal = AbortSignal.any([wish, ...patience]);
       const end = result();
+      // What has ended in the same moment cannot be canceled, and its end is told all the same.
       signal.addEventListener(
         "abort",
         () => void here.cancel(execId, wish.aborted ? "interrupted" : "over its --wait").catch(() => undefined),

@@ -2,7 +2,7 @@
 
 import { Argument, type Command } from "commander";
 import type { SchemaName } from "../language/schema-file.ts";
-import { jsonText, print } from "./words.ts";
+import { jsonText, print, printJson } from "./words.ts";
 
 const schemaNames: readonly SchemaName[] = ["workflow", "project"];
 
@@ -11,12 +11,14 @@ export const schema = (program: Command): void =>
     .command("schema")
     .description("Print the JSON Schema of workflow files, or of troupe.yaml, for editors.")
     .addArgument(new Argument("[kind]", "of which kind of file").choices(schemaNames).default("workflow"))
+    .option("--json", "in one line")
     .addHelpText(
       "after",
       "\nAn editor with YAML support takes it from the first line of a file:\n" +
         "  # yaml-language-server: $schema=../node_modules/troupe/schemas/workflow.schema.json",
     )
-    .action(async (kind: SchemaName) => {
+    .action(async (kind: SchemaName, { json }: { json?: true }) => {
       const { schemaOfFile } = await import("../language/schema-file.ts");
-      print(jsonText(schemaOfFile(kind)));
+      if (json) printJson(schemaOfFile(kind));
+      else print(jsonText(schemaOfFile(kind)));
     });

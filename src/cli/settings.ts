@@ -1,12 +1,12 @@
 // The settings of the daemon as options of a command: those that have a flag, from the one table.
 
 import { type Command, Option } from "commander";
-import { settings } from "../daemon/settings.ts";
+import { settings, shown } from "../daemon/settings.ts";
 
 export function addSettings(command: Command, only?: readonly string[]): void {
   for (const [key, { flag, about, default: preset }] of Object.entries(settings)) {
     if (flag === undefined || (only && !only.includes(key))) continue;
-    const known = preset === null || preset === false ? "" : ` (default ${textOf(preset)})`;
+    const known = preset === null || preset === false ? "" : ` (default ${textOf(shown(key, preset))})`;
     command.addOption(new Option(flag, about + known));
   }
 }

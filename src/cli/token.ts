@@ -36,10 +36,12 @@ export function token(program: Command): void {
     .description("Take a token away; a running daemon notices at once.")
     .argument("<name>", "of which token")
     .addOption(fileOption())
-    .action(async (name: string, { tokenFile }: Options) => {
+    .option("--json", "one JSON object")
+    .action(async (name: string, { tokenFile, json }: Options) => {
       const { revokeToken } = await load();
       revokeToken(tokenFile, name);
-      console.error(`Revoked '${name}'.`);
+      if (json) console.log(JSON.stringify({ name, revoked: true }));
+      else console.error(`Revoked '${name}'.`);
     });
 }
 

@@ -3,10 +3,12 @@
 //   SIGTERM, SIGINT ─▶ drain, at most so long ─▶ 0          again ─▶ at once, 130 or 143
 //   a defect ─▶ 1, for whoever starts it again: it goes on where the log ends
 
+import { resolve } from "node:path";
 import type { Command } from "commander";
 import type { Daemon } from "../daemon/daemon.ts";
 import { exits, fromUnknown } from "../protocol/errors.ts";
 import { version } from "../version.ts";
+import { usualUrl } from "./connection.ts";
 import { failureText } from "./failure.ts";
 import { addSettings, settingsIn } from "./settings.ts";
 
@@ -31,9 +33,11 @@ export const up = (program: Command): void => {
     process.on("exit", flush);
     const isPretty = process.stderr.isTTY && !json;
     let daemon: Daemon;
+    const mayExit = keepAlive();
     try {
       daemon = await openDaemon(config, { write, isPretty, ...(pages !== undefined && { pages }) });
     } catch (thrown) {
+      mayExit();
       if (!isHeld(thrown)) throw thrown;
       // It may pass: whoever starts daemons may try again.
       console.error(failureText(fromUnknown(thrown), json));
@@ -41,30 +45,51 @@ export const up = (program: Command): void => {
       return;
     }
     // Whoever reads that it is ready may stop it at once.
-    const ended = untilEnded(daemon, flush);
+    const ended = untilEnded(daemon, flush, mayExit);
     flush();
-    process.stdout.write(json ? `${JSON.stringify(daemon.ready)}\n` : said(daemon, performance.now() - from));
+    process.stdout.write(
+      json ? `${JSON.stringify(daemon.ready)}\n` : said(daemon, config.settings.data_dir, performance.now() - from),
+    );
     await ended;
+    mayExit();
   });
 };
 
-function said({ ready, inspector, troupe }: Daemon, ms: number): string {
+/**
+ * Somebody's agent or tool does not end everybody's process: that it wants to is its own failure, else the daemon would
+ * end again at every start, when the call goes on. Gives what makes an exit possible.
+ */
+function keepAlive(): () => void {
+  const { exit } = process;
+  process.exit = () => {
+    throw new Error("process.exit() is not for agents and tools: they run in the daemon's process; throw an error");
+  };
+  return () => void (process.exit = exit);
+}
+
+function said({ ready, inspector, troupe }: Daemon, dataDir: string, ms: number): string {
   const served = inspector();
   const doors = [`${ready.http}/`, `${ready.http}/api`, ready.ws, ...(served === null ? [] : [`inspector ${served}`])];
   const line = `troupe ${version} is ready in ${Math.round(ms)} ms: ${doors.join("  ")}`;
   const ids = troupe().workflowIds();
   // Whoever has a hello means that to be the first.
   const first = ids.includes("hello") ? "hello" : ids[0];
-  const next = first === undefined ? "npx troupe init" : `npx troupe run ${first} --watch`;
+  // Elsewhere nobody would find it, and begin it without a daemon.
+  const isFound = ready.http === usualUrl || resolve(dataDir) === resolve(".troupe");
+  const where = isFound ? "" : ` --url ${ready.http}`;
+  const next = first === undefined ? "npx troupe init" : `npx troupe run ${first} --watch${where}`;
   return `${line}\nNext: ${next}\n`;
 }
 
 /** Until it has ended, whoever wants that. */
-async function untilEnded({ close, ended, log: { report } }: Daemon, flush: () => void): Promise<void> {
+async function untilEnded(daemon: Daemon, flush: () => void, mayExit: () => void): Promise<void> {
+  const { close, ended, log, isOfCall } = daemon;
+  const { report } = log;
   // At once, and without what is said of a command that was cut off.
   const leave = (code: number): never => {
     flush();
     process.removeAllListeners("exit");
+    mayExit();
     process.exit(code);
   };
   let stoppingSince: number | undefined;
@@ -89,7 +114,10 @@ async function untilEnded({ close, ended, log: { report } }: Daemon, flush: () =
   );
   // After anything else that nobody caught, what is in memory may be anything; what is on disk is right.
   process.on("uncaughtException", (error) => {
-    report("fatal", "an error that nobody caught: the daemon ends", { reason: error.message, stack: error.stack });
+    const { message: reason, stack } = error;
+    if (isOfCall(error))
+      return report("error", "an agent or tool threw where nobody could catch it", { reason, stack });
+    report("fatal", "an error that nobody caught: the daemon ends", { reason, stack });
     leave(exits.failed);
   });
   const error = await ended;

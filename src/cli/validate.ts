@@ -1,6 +1,6 @@
 // The command `troupe validate`: prints every problem of a project, or of one workflow file, and where it stands.
 
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import type { Command } from "commander";
 import { inOrder, isError, problemText } from "../language/problems.ts";
@@ -35,12 +35,28 @@ async function check(path: string): Promise<Checked> {
     const project = await loadProject(folder);
     const { workflows, agents, tools } = project;
     const has = [counted(workflows.length, "workflow"), counted(agents.length, "agent"), counted(tools.length, "tool")];
-    const problems = inOrder([...project.problems, ...project.unserved]);
+    const settings = await ofDaemon(folder, project.spec?.daemon);
+    const problems = inOrder([...project.problems, ...project.unserved, ...settings]);
     return { ...project, problems, folder, says: `Project "${project.spec?.name}" is sound: ${has.join(", ")}.` };
   }
   const loaded = await loadWorkflow(path);
   const problems = inOrder([...loaded.problems, ...loaded.unserved]);
   return { ...loaded, problems, folder: dirname(path), says: `Workflow "${loaded.spec?.id}" is sound.` };
+}
+
+/** What `troupe up` would refuse; the grammar of a project knows only that settings stand there. */
+async function ofDaemon(folder: string, daemon: unknown): Promise<Problem[]> {
+  if (daemon === undefined) return [];
+  const [{ wrongUnderDaemon }, { readDefinition }] = await Promise.all([
+    import("../daemon/config.ts"),
+    import("../language/file.ts"),
+  ]);
+  const file = ["troupe.yaml", "troupe.ts"].find((name) => existsSync(join(folder, name))) ?? "troupe.yaml";
+  const { problem } = await readDefinition(join(folder, file), file);
+  return wrongUnderDaemon(daemon).map(({ field, message }) => {
+    const code = message.startsWith("is no setting") ? "UNKNOWN_KEY" : "BAD_VALUE";
+    return problem({ path: ["daemon", field], code, message: `"${field}" ${message}`, severity: "error" });
+  });
 }
 
 const counted = (count: number, thing: string): string => `${count} ${thing}${count === 1 ? "" : "s"}`;

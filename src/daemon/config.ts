@@ -136,6 +136,13 @@ function settingsFrom(merged: readonly (Setting & { raw: unknown })[]): Settings
 const defined = (values: Readonly<Record<string, unknown>>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 
+/** What is wrong with what stands under `daemon:`, by key; whoever reads the project says that it is no object. */
+export function wrongUnderDaemon(daemon: unknown): FieldError[] {
+  const errors: FieldError[] = [];
+  if (isObject(daemon)) parse({ values: daemon, nameOf: (key) => key }, fileKeys, errors);
+  return errors;
+}
+
 /** A machine has variables of others that begin so: only what is nearly a key of ours is a slip of the pen. */
 function fromEnvironment(environment: Readonly<Record<string, string | undefined>>): Record<string, unknown> {
   const isOurs = (name: string): boolean => {

@@ -12,6 +12,7 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type Clock, systemClock } from "../actors/clock.ts";
+import { failCall } from "../actors/stray.ts";
 import { supervise } from "../actors/supervisor.ts";
 import type { DaemonDoor } from "../gateway/door.ts";
 import { TroupeError } from "../protocol/errors.ts";
@@ -46,6 +47,8 @@ export type Daemon = {
   /** Another one after the engine had to be opened anew. */
   troupe: () => Troupe;
   log: Log;
+  /** Of an error that nobody caught: whether it came from the call of an agent or tool, which has failed by that. */
+  isOfCall: (error: unknown) => boolean;
   /** Takes nothing new, lets what is under way end for so long, and leaves everything for the next start. */
   close: (graceMs?: number) => Promise<void>;
   /** Settles when it is no more: with the reason, if it gave up. */
@@ -154,6 +157,7 @@ export async function openDaemon(config: Config, around: Surroundings): Promise<
     inspector: () => inspector.status().url,
     troupe: () => opened(state),
     log,
+    isOfCall: failCall,
     ended,
     close: (graceMs = settings.grace) => (closing ??= drain(graceMs)),
   };

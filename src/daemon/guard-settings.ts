@@ -3,7 +3,7 @@
 import { resolve } from "node:path";
 import type { Guard } from "../gateway/guard.ts";
 import { TroupeError } from "../protocol/errors.ts";
-import type { Report } from "./log.ts";
+import type { Report } from "../protocol/report.ts";
 import type { Settings } from "./settings.ts";
 
 type Hears = { now: () => number; report: Report; refused: (reason: string) => void };

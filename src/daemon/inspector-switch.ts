@@ -9,7 +9,7 @@ import type { Guard } from "../gateway/guard.ts";
 import type { Inspector } from "../gateway/inspector.ts";
 import { fromUnknown, TroupeError } from "../protocol/errors.ts";
 import { held } from "./held.ts";
-import type { Report } from "./log.ts";
+import type { Report } from "../protocol/report.ts";
 import type { State } from "./parts.ts";
 import { inspectorPort, type Settings } from "./settings.ts";
 

@@ -10,30 +10,12 @@
 
 import { randomUUID } from "node:crypto";
 import { pino } from "pino";
+import type { LogLine, LogQuery } from "../gateway/door.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { isObject } from "../protocol/json.ts";
+import type { Level, Report } from "../protocol/report.ts";
 import { pretty } from "./pretty.ts";
 import { type LogLevel, logLevels } from "./settings.ts";
-
-/** As it is shown. */
-export type LogLine = {
-  message_id: string;
-  log_level: string;
-  message: string;
-  timestamp: string;
-  exec_id: string | null;
-  trace_id: string | null;
-  context: Record<string, unknown>;
-};
-
-/** Which lines are wanted, the newest first. */
-export type LogQuery = { limit: number; level?: string; execId?: string; after?: string };
-
-export type Report = (
-  level: "debug" | "info" | "warn" | "error" | "fatal",
-  message: string,
-  fields: Readonly<Record<string, unknown>>,
-) => void;
 
 export type Log = ReturnType<typeof openLog>;
 
@@ -99,7 +81,7 @@ export function openLog({ level, isPretty, write, scrub, linesMax = 1_000, bytes
   }
 
   return {
-    report: ((at, message, fields) => logger[at](whole(fields), message)) as Report,
+    report: ((at, message, fields) => logger[at](whole(fields), message)) as Report<Level | "fatal">,
     isWorth: (at: "debug" | "info"): boolean => logger.isLevelEnabled(at),
     level: (): string => logger.level,
     setLevel,
@@ -107,7 +89,7 @@ export function openLog({ level, isPretty, write, scrub, linesMax = 1_000, bytes
     knowTraces(of: typeof traceIdOf): void {
       traceIdOf = of;
     },
-    lines({ limit, level: least = "trace", execId, after }: LogQuery) {
+    lines({ limit, level: least = "trace", execId, workflow, after }: LogQuery) {
       const before = after === undefined ? Infinity : Number(after);
       if (Number.isNaN(before)) throw new TroupeError("VALIDATION_FAILED", "the cursor is none of the log's");
       const most = logLevels.indexOf(least as LogLevel);
@@ -120,6 +102,7 @@ export function openLog({ level, isPretty, write, scrub, linesMax = 1_000, bytes
         const { log_level, exec_id, context } = line;
         if (logLevels.indexOf(log_level as LogLevel) > most) continue;
         if (execId !== undefined && exec_id !== execId && context["run"] !== execId) continue;
+        if (workflow !== undefined && context["workflow"] !== workflow) continue;
         // There is one more than fits.
         if (items.length === limit) return { items, nextCursor: String(last) };
         items.push(line);

@@ -1,15 +1,17 @@
 // NATS as a part of the daemon: the server it was told of, or one of its own beside its data; and the transport to it.
 
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { envelopeBytes, withLimits } from "../actors/limits.ts";
 import type { Part } from "../actors/supervisor.ts";
 import { fromUnknown } from "../protocol/errors.ts";
+import { lockDirectory } from "../store/lock.ts";
 import type { NatsServer } from "../transport/nats-server.ts";
 import type { NatsOptions } from "../transport/nats.ts";
 import type { Config } from "./config.ts";
 import { held } from "./held.ts";
 import type { Means } from "./parts.ts";
+import { shown } from "./settings.ts";
 
 /** What others on this machine connect with, if the server is the daemon's own. */
 const keyFile = "runtime.nk";
@@ -22,8 +24,9 @@ export const natsPart = (means: Means): Part => ({
     const { report } = log;
     // Most daemons have none: whoever wants it waits for its code.
     const { openNats } = await import("../transport/nats.ts");
-    const server = settings.nats_url === null ? await ownServer(means) : undefined;
+    let server: OwnServer | undefined;
     try {
+      if (settings.nats_url === null) server = await ownServer(means);
       const transport = await openNats({
         server: server ? { servers: server.url(), authenticator: server.authenticator } : await signIn(config),
         clock,
@@ -33,7 +36,8 @@ export const natsPart = (means: Means): Part => ({
         payloadBytes: withLimits(settings.limits).payloadBytes + envelopeBytes,
       });
       state.transport = transport;
-      state.nats = server ? { url: server.url(), key: keyPath(config) } : { url: settings.nats_url ?? "", key: null };
+      const said = String(shown("nats_url", settings.nats_url));
+      state.nats = server ? { url: server.url(), key: keyPath(config) } : { url: said, key: null };
       return async () => {
         delete state.transport;
         await transport.close();
@@ -49,17 +53,28 @@ export const natsPart = (means: Means): Part => ({
 const folderOf = ({ settings }: Config): string => join(resolve(settings.data_dir), "nats");
 const keyPath = (config: Config): string => join(folderOf(config), keyFile);
 
-async function ownServer({ config, around, clock, log }: Means): Promise<NatsServer> {
+type OwnServer = Pick<NatsServer, "url" | "authenticator" | "stop">;
+
+/** Its streams and its key file belong to one daemon, which is not known before the store is open. */
+async function ownServer({ config, around, clock, log }: Means): Promise<OwnServer> {
   const { startNatsServer } = await import("../transport/nats-server.ts");
   const { environment } = around;
-  const server = await startNatsServer({
-    directory: folderOf(config),
-    clock,
-    report: log.report,
-    ...(environment && { environment }),
-  });
-  server.credentials(keyPath(config));
-  return server;
+  const directory = folderOf(config);
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const unlock = lockDirectory(directory);
+  try {
+    const server = await startNatsServer({
+      directory,
+      clock,
+      report: log.report,
+      ...(environment && { environment }),
+    });
+    server.credentials(keyPath(config));
+    return { ...server, stop: () => server.stop().finally(unlock) };
+  } catch (error) {
+    unlock();
+    throw error;
+  }
 }
 
 /** Who we are there: a file with credentials, or a key; or a name and a word in the address itself. */
@@ -75,8 +90,9 @@ async function signIn({ settings }: Config): Promise<NatsOptions["server"]> {
 function unreachable(error: unknown, url: string | null): unknown {
   const { message: reason } = fromUnknown(error);
   if (url === null) return held(`the daemon's own NATS server cannot be used: ${reason}`, error);
+  const where = String(shown("nats_url", url));
   return held(
-    `the NATS server at ${url} cannot be used: ${reason}; look at --nats-url, nats_creds and nats_key`,
+    `the NATS server at ${where} cannot be used: ${reason}; look at --nats-url, nats_creds and nats_key`,
     error,
   );
 }

@@ -221,7 +221,8 @@ function shownDuration(ms: number): string {
   return ms === 0 ? "0s" : `${ms / size}${unit}`;
 }
 
-/** A value as a person would write it. */
+/** A value as a person would write it; an address without the name and the word that may stand in it. */
 export function shown(key: string, value: unknown): unknown {
+  if (key === "nats_url" && typeof value === "string") return value.replaceAll(/[^/,\s]*@/g, "");
   return typeof value === "number" && settings[key]?.holds.startsWith("a duration") ? shownDuration(value) : value;
 }

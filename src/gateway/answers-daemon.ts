@@ -10,8 +10,9 @@ import { version } from "../version.ts";
 import { given } from "./answers-executions.ts";
 import type { Answers, AnswersOf, Asked } from "./answers.ts";
 import { checkBackupFile } from "./backup-file.ts";
-import type { DaemonDoor, LogLine, ThreadDoor } from "./door.ts";
+import type { DaemonDoor, ThreadDoor } from "./door.ts";
 import { openapi } from "./openapi.ts";
+import { pageOf } from "./page.ts";
 
 type BodyOf<K extends keyof Answers> = Awaited<ReturnType<Answers[K]>>["body"];
 export type Threads = ThreadDoor<BodyOf<"listThreads">, BodyOf<"getThread">>;
@@ -54,9 +55,12 @@ export function daemonAnswers({ troupe, daemon, threads }: Means) {
     throw absent("conversations");
   };
 
-  const logs = ({ query }: Pick<Asked<"getLogs">, "query">) => {
+  const logs = ({ query }: Pick<Asked<"getLogs">, "query">, workflow?: string) => {
     const { limit = linesUnlessSaid, level, exec_id, cursor } = query;
-    const { items, nextCursor } = door("log").logs({ limit, ...given({ level, execId: exec_id, after: cursor }) });
+    const { items, nextCursor } = door("log").logs({
+      limit,
+      ...given({ level, execId: exec_id, workflow, after: cursor }),
+    });
     return { body: { items, next_cursor: nextCursor } };
   };
 
@@ -94,7 +98,7 @@ export function daemonAnswers({ troupe, daemon, threads }: Means) {
       return { body: text, headers: { "content-type": contentType } };
     },
     version: () => ({ body: { name: "troupe", version, protocol: protocolVersion, node: process.versions.node } }),
-    messageTypes: () => ({ body: { items: messageTypes } }),
+    messageTypes: ({ query }) => ({ body: pageOf(messageTypes, query) }),
     openapi: () => ({ body: openapi() }),
 
     async listThreads({ query: { limit = linesUnlessSaid, cursor } }) {
@@ -115,25 +119,13 @@ export function daemonAnswers({ troupe, daemon, threads }: Means) {
       return { status, body: given({ exec_id: execId, duplicate }) };
     },
 
-    getLogs: logs,
+    getLogs: ({ query }) => logs({ query }),
     getLog({ params }) {
       const line = door("log").log(params.message_id);
       if (line) return { body: line };
       throw new TroupeError("NOT_FOUND", `no line of the log has the id '${clip(params.message_id)}'`);
     },
-    getWorkflowLogs({ params, query }) {
-      // The lines of a workflow name it in what they say beside the message.
-      const found: LogLine[] = [];
-      const { limit = linesUnlessSaid } = query;
-      let after = query.cursor;
-      for (;;) {
-        const page = door("log").logs({ limit: 200, ...given({ level: query.level, execId: query.exec_id, after }) });
-        found.push(...page.items.filter(({ context }) => context["workflow"] === params.id));
-        after = page.nextCursor ?? undefined;
-        if (after === undefined || found.length >= limit) break;
-      }
-      return { body: { items: found.slice(0, limit), next_cursor: null } };
-    },
+    getWorkflowLogs: ({ params, query }) => logs({ query }, params.id),
     getLogLevel: () => ({ body: { level: door("log").logLevel() as Levels } }),
     putLogLevel({ body: { level } }) {
       door("log").setLogLevel(level);
@@ -143,7 +135,7 @@ export function daemonAnswers({ troupe, daemon, threads }: Means) {
     async putInspector({ body: { enabled, port } }) {
       return { body: await inspector().set({ enabled, ...given({ port }) }) };
     },
-    getConfig: () => ({ body: { items: door("configuration").config() } }),
+    getConfig: ({ query }) => ({ body: pageOf(door("configuration").config(), query) }),
     getStats: () => ({ body: troupe.stats() }),
     async backup({ body: { file } }) {
       checkBackupFile(file);

@@ -10,6 +10,7 @@ import type { Troupe } from "../runtime/troupe.ts";
 import { given, singular } from "./answers-executions.ts";
 import { linksOf } from "./answers-runs.ts";
 import type { AnswersOf } from "./answers.ts";
+import { pageOf } from "./page.ts";
 import { scheduleOf } from "./shown.ts";
 
 type Means = { troupe: Troupe };
@@ -64,8 +65,8 @@ export function definitionAnswers({ troupe }: Means) {
   };
 
   return {
-    listDefinitions: ({ params }) => ({
-      body: { items: troupe.definitionsOf(singular[params.entities]).map(summaryOf) },
+    listDefinitions: ({ params, query }) => ({
+      body: pageOf(troupe.definitionsOf(singular[params.entities]).map(summaryOf), query),
     }),
     getDefinition({ params }) {
       const found = troupe.definition(singular[params.entities], params.id);
@@ -106,22 +107,21 @@ export function definitionAnswers({ troupe }: Means) {
       const message = `the definition that '${exec_id}' began with is no longer kept`;
       throw new TroupeError("WORKFLOW_NOT_FOUND", message, { exec_id });
     },
-    listCharts: () => ({ body: { items: charts } }),
+    listCharts: ({ query }) => ({ body: pageOf(charts, query) }),
 
-    listRuntimes: () => ({
-      body: {
-        items: troupe.runtimes().map(({ id, name, state, agents, held, max, heardAt }) => ({
-          exec_id: id,
-          id: name,
-          state,
-          agents: [...agents],
-          held,
-          max,
-          heard_at: new Date(heardAt).toISOString(),
-        })),
-      },
-    }),
-    listSchedules: () => ({ body: { items: troupe.schedules().map(scheduleOf) } }),
+    listRuntimes({ query }) {
+      const all = troupe.runtimes().map(({ id, name, state, agents, held, max, heardAt }) => ({
+        exec_id: id,
+        id: name,
+        state,
+        agents: [...agents],
+        held,
+        max,
+        heard_at: new Date(heardAt).toISOString(),
+      }));
+      return { body: pageOf(all, query) };
+    },
+    listSchedules: ({ query }) => ({ body: pageOf(troupe.schedules().map(scheduleOf), query) }),
     async triggerSchedule({ params: { workflow, n }, idempotencyKey }) {
       scheduleAt(workflow, n);
       const { execId, duplicate, accepted } = troupe.trigger(workflow, n, given({ idempotencyKey }));

@@ -72,7 +72,7 @@ export function executionAnswers({ troupe, streams }: Means) {
 
   const lines = async ({ params, query }: Lines, isWanted: (disposition: string) => boolean) => {
     const { exec_id, entities } = params;
-    const { limit = 200, from_line = 0 } = query;
+    const { limit = 200, cursor = "0", from_line = Number(cursor) } = query;
     await shownAt(troupe, entities, exec_id);
     const found = [];
     let next: number | null = from_line;
@@ -85,7 +85,7 @@ export function executionAnswers({ troupe, streams }: Means) {
       else next = part.isEnd ? null : part.nextLine;
     }
     const items = found.filter(({ disposition }) => isWanted(disposition));
-    return { body: { items, next_line: next } };
+    return { body: { items, next_line: next, next_cursor: next === null ? null : String(next) } };
   };
 
   const workflowOf = (run: string): string => troupe.get(run).id;

@@ -1,11 +1,12 @@
 // What begins executions, and what is said to those under way.
 
 import { errorRow, type ErrorCode, isErrorCode, TroupeError } from "../protocol/errors.ts";
-import { type Trace, traceIdOf, traceOf } from "../protocol/envelope.ts";
+import { traceIdOf, traceOf } from "../protocol/envelope.ts";
 import type { Handle, Start } from "../runtime/desk.ts";
 import type { Troupe } from "../runtime/troupe.ts";
 import { given, searchOf, shownAt } from "./answers-executions.ts";
 import type { AnswersOf, Asked } from "./answers.ts";
+import { checkAgent } from "./known-agents.ts";
 import { executionOf, reportOf } from "./shown.ts";
 
 type Means = {
@@ -17,6 +18,7 @@ type Means = {
 type Entities = "workflows" | "tasks" | "agents" | "tools";
 
 const waitMsUnlessSaid = 30_000;
+const takenMs = 1_000;
 
 /** Where to go on from an execution. */
 export function linksOf(entities: Entities, execId: string): Record<string, string> {
@@ -31,17 +33,13 @@ function startOf({
   idempotencyKey,
   headers,
 }: Pick<Asked, "correlationId" | "idempotencyKey" | "headers">) {
-  const trace: Trace | undefined = traceOf(textsIn(headers));
+  const trace = traceOf(headers);
   return {
     correlationId,
     ...given({ idempotencyKey }),
-    ...(trace && traceIdOf(trace) !== undefined && { trace }),
+    ...(traceIdOf(trace) !== undefined && { trace }),
   };
 }
-const textsIn = (headers: Asked["headers"]): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(headers).flatMap(([name, value]) => (typeof value === "string" ? [[name, value]] : [])),
-  );
 
 /** Whichever is first: the end, or that nobody waits any longer. */
 async function within<T>(
@@ -74,21 +72,38 @@ type Resumed = Pick<Asked<"resumeTask">, "params" | "body" | "idempotencyKey">;
 
 export function runAnswers(means: Means) {
   const { troupe } = means;
+  const { clock } = troupe;
   function begin(entities: Entities, asked: Begun): Handle {
     const { input, labels } = asked.body;
     const options: Start = { ...startOf(asked), ...given({ labels }) };
     const { id } = asked.params;
     if (entities === "workflows") return troupe.start(id, input, options);
+    if (entities === "agents") checkAgent(troupe, id);
     const what = entities === "agents" ? { agent: id } : entities === "tools" ? { tool: id } : { task: id };
     return troupe.startOne(what, input, options);
   }
 
   async function accepted(entities: Entities, { execId, duplicate, accepted: onDisk }: Handle) {
-    await onDisk();
+    await taken(execId, onDisk());
     const status = duplicate ? troupe.get(execId).status : "PENDING";
     const links = linksOf(entities, execId);
     const body = { exec_id: execId, status, duplicate, links };
     return { status: 202, body, headers: { location: links["self"] ?? "" } };
+  }
+
+  /** Waits until it is on disk; while nothing can be written nobody is kept waiting, nor told that it was taken. */
+  async function taken(execId: string, onDisk: Promise<void>): Promise<void> {
+    const isTaken = onDisk.then(() => true);
+    for (let isOver = false; !isOver;) {
+      const { promise, resolve } = Promise.withResolvers<boolean>();
+      const cancel = clock.alarm(clock.now() + takenMs, () => resolve(false));
+      isOver = await Promise.race([isTaken, promise]);
+      cancel();
+      const trouble = isOver ? null : troupe.trouble();
+      if (!trouble) continue;
+      const message = `whether '${execId}' was taken is not known yet: ${trouble.message}`;
+      throw new TroupeError(trouble.code, message, { ...trouble.details, exec_id: execId });
+    }
   }
 
   const beginAsync = (entities: Entities) => (asked: Begun) => accepted(entities, begin(entities, asked));
@@ -97,6 +112,7 @@ export function runAnswers(means: Means) {
     const handle = begin(entities, asked);
     const end = await within(handle.result(), asked.query.wait_ms ?? waitMsUnlessSaid, means);
     if (!end) return accepted(entities, handle);
+    // What ended before its call began has no row of that kind: then the run itself is shown.
     const execution = executionOf(
       await shownAt(troupe, entities, handle.execId).catch(() => troupe.get(handle.execId)),
     );

@@ -44,8 +44,7 @@ export async function* eventsIn(
       if (isRefused || last === undefined || !reconnects || failures > triesMax) throw error;
     }
     if (failures > triesMax || !reconnects) throw new TroupeError("DAEMON_UNREACHABLE", "the stream broke off");
-    // A client has no clock of the engine's.
-    // oxlint-disable-next-line no-restricted-globals
+    // oxlint-disable-next-line no-restricted-globals -- a client has no clock of the engine's
     await new Promise((resolve) => setTimeout(resolve, pauseMs * failures));
   }
 }
@@ -68,6 +67,7 @@ async function* readEvents(response: Response, signal: AbortSignal | undefined):
       }
     }
   } finally {
+    // What broke off has said so already, and what is left is thrown away.
     await reader.cancel().catch(() => undefined);
   }
 }

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { execId } from "../protocol/fields.ts";
 import { paths } from "./contract-paths.ts";
 import { route } from "./contract-route.ts";
-import { allOf, data, definitionId, listOf, thread, time, wholeThread } from "./shapes.ts";
+import { data, definitionId, listOf, paging, thread, time, wholeThread } from "./shapes.ts";
 
 const tags = ["daemon"] as const;
 
@@ -82,8 +82,9 @@ export const daemonRoutes = {
     summary: "Every message of the protocol",
     scope: "read",
     tags,
+    query: paging,
     answers: {
-      200: allOf(
+      200: listOf(
         z.object({
           key: z.string(),
           kind: z.string(),
@@ -192,8 +193,9 @@ export const daemonRoutes = {
     summary: "The configuration, and where each value comes from",
     scope: "admin",
     tags,
+    query: paging,
     answers: {
-      200: allOf(
+      200: listOf(
         z.object({
           key: z.string(),
           value: z.unknown(),

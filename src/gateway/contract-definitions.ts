@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { paths } from "./contract-paths.ts";
 import { route } from "./contract-route.ts";
-import { accepted, allOf, anyId, data, definitionId, entities, execId, runtime, schedule } from "./shapes.ts";
+import { accepted, anyId, data, definitionId, entities, execId, listOf, paging, runtime, schedule } from "./shapes.ts";
 
 const tags = ["definitions"] as const;
 const nullableText = z.string().nullable();
@@ -62,7 +62,8 @@ export const definitionRoutes = {
     scope: "read",
     tags,
     params: z.strictObject({ entities }),
-    answers: { 200: allOf(definitionSummary) },
+    query: paging,
+    answers: { 200: listOf(definitionSummary) },
   }),
   getDefinition: route(paths.getDefinition, {
     summary: "One definition, with the text of its file",
@@ -113,20 +114,23 @@ export const definitionRoutes = {
     summary: "The charts that every execution goes through",
     scope: "read",
     tags,
-    answers: { 200: allOf(z.object({ id: z.string(), definition: data })) },
+    query: paging,
+    answers: { 200: listOf(z.object({ id: z.string(), definition: data })) },
   }),
 
   listRuntimes: route(paths.listRuntimes, {
     summary: "Who runs agents, here and elsewhere",
     scope: "read",
     tags: ["runtimes"],
-    answers: { 200: allOf(runtime) },
+    query: paging,
+    answers: { 200: listOf(runtime) },
   }),
   listSchedules: route(paths.listSchedules, {
     summary: "The schedules of all workflows, as they stand",
     scope: "read",
     tags: ["schedules"],
-    answers: { 200: allOf(schedule) },
+    query: paging,
+    answers: { 200: listOf(schedule) },
   }),
   triggerSchedule: route(paths.triggerSchedule, {
     summary: "Begins a run now, as if the schedule were due",

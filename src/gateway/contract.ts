@@ -8,9 +8,13 @@ import { definitionRoutes } from "./contract-definitions.ts";
 import { executionRoutes } from "./contract-executions.ts";
 import type { Operation } from "./contract-paths.ts";
 import type { Route } from "./contract-route.ts";
+import { runRoutes } from "./contract-runs.ts";
 
 export type { Operation } from "./contract-paths.ts";
 export type { Route } from "./contract-route.ts";
 
-export const routes = { ...daemonRoutes, ...executionRoutes, ...definitionRoutes } satisfies Record<Operation, Route>;
+export const routes = { ...daemonRoutes, ...executionRoutes, ...runRoutes, ...definitionRoutes } satisfies Record<
+  Operation,
+  Route
+>;
 export type Routes = typeof routes;

@@ -13,12 +13,13 @@ import { createHash } from "node:crypto";
 import type { Trace } from "../protocol/envelope.ts";
 import { fromUnknown, TroupeError } from "../protocol/errors.ts";
 import { isDefinitionId } from "../protocol/ids.ts";
-import { nearest } from "../protocol/nearest.ts";
 import { clip } from "../protocol/refusal.ts";
+import type { Report } from "../protocol/report.ts";
 import { isTerminal } from "../protocol/statuses.ts";
 import type { Troupe } from "../runtime/troupe.ts";
-import type { GatewayMetrics, Report } from "./door.ts";
+import type { GatewayMetrics } from "./door.ts";
 import { type Ack, deprecation, errorFrame, type Frame, type FrameOf, type FrameType, frameTypes } from "./frames.ts";
+import { checkAgent, knownAgents } from "./known-agents.ts";
 import { endFrameOf, openRuns, type Order } from "./runs.ts";
 import type { Session, Sessions } from "./sessions.ts";
 import { notFound, openThreads, type Threads } from "./threads.ts";
@@ -109,19 +110,17 @@ export function openConversations({ troupe, sessions, report, metrics, defaultAg
 
   function agentIn(named: string | undefined, data: Data, otherwise: string | null | undefined): string {
     const wanted = named ?? data["agent_id"] ?? data["agent_type"] ?? otherwise ?? defaultAgent;
-    const known = [...new Set([...troupe.agentIds(), ...troupe.runtimes().flatMap(({ agents }) => agents)])];
     if (wanted === undefined || wanted === null) {
-      const errors = [{ field: "agent_id", message: `is missing: there is no default; there are ${known.join(", ")}` }];
+      const known = knownAgents(troupe).join(", ");
+      const errors = [{ field: "agent_id", message: `is missing: there is no default; there are ${known}` }];
       throw new TroupeError("VALIDATION_FAILED", "this message names no agent", { errors });
     }
     if (typeof wanted !== "string" || !isDefinitionId(wanted)) {
       const errors = [{ field: named === undefined ? "data.agent_id" : "agent_id", message: "is no id of an agent" }];
       throw new TroupeError("VALIDATION_FAILED", "this message names no agent", { errors });
     }
-    if (known.includes(wanted) || known.includes("*")) return wanted;
-    const meant = nearest(wanted, known);
-    const hint = meant === undefined ? `there are ${known.join(", ")}` : `did you mean '${meant}'?`;
-    throw new TroupeError("AGENT_NOT_FOUND", `there is no agent '${wanted}'; ${hint}`, { agent: wanted });
+    checkAgent(troupe, wanted);
+    return wanted;
   }
 
   function want(type: FrameType, wanted: Wanted, agentId: string, speaker: Speaker): void {

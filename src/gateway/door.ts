@@ -10,6 +10,9 @@ export type LogLine = {
   context: Record<string, unknown>;
 };
 
+/** Which lines are wanted, the newest first. */
+export type LogQuery = { limit: number; level?: string; execId?: string; workflow?: string; after?: string };
+
 export type InspectorState = { enabled: boolean; port: number | null; url: string | null };
 
 /** The daemon, as far as it is asked over HTTP. */
@@ -21,10 +24,7 @@ export type DaemonDoor = {
   logLevel(): string;
   setLogLevel(level: string): void;
   /** Newest first. */
-  logs(query: { limit: number; level?: string; execId?: string; after?: string }): {
-    items: LogLine[];
-    nextCursor: string | null;
-  };
+  logs(query: LogQuery): { items: LogLine[]; nextCursor: string | null };
   log(messageId: string): LogLine | undefined;
   inspector?: {
     status(): InspectorState;
@@ -39,13 +39,6 @@ export type GatewayMetrics = {
   connected(kind: "websocket" | "sse", by: 1 | -1): void;
   frame(direction: "in" | "out", type: string): void;
 };
-
-/** As the engine reports. */
-export type Report = (
-  level: "debug" | "info" | "warn" | "error",
-  message: string,
-  fields: Readonly<Record<string, unknown>>,
-) => void;
 
 /** Conversations, in the shapes of the contract. */
 export type ThreadDoor<Listed, Whole> = {

@@ -9,13 +9,14 @@
 
 import type { AddressInfo } from "node:net";
 import type { FastifyInstance } from "fastify";
+import type { Report } from "../protocol/report.ts";
 import type { Troupe } from "../runtime/troupe.ts";
 import { bundleAnswers } from "./answers-bundle.ts";
 import { daemonAnswers } from "./answers-daemon.ts";
 import { definitionAnswers } from "./answers-definitions.ts";
 import { executionAnswers } from "./answers-executions.ts";
 import { runAnswers } from "./answers-runs.ts";
-import type { DaemonDoor, GatewayMetrics, Report } from "./door.ts";
+import type { DaemonDoor, GatewayMetrics } from "./door.ts";
 import type { Guard } from "./guard.ts";
 import { openHttp } from "./http.ts";
 import { openSockets } from "./socket.ts";
@@ -51,7 +52,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   const { troupe, guard, daemon, metrics, log = () => undefined } = options;
   const { clock } = troupe;
   const closing = new AbortController();
-  const streams = openStreams({ troupe });
+  const streams = openStreams({ troupe, limits: guard?.limits });
   const pages = openPages(options.pages);
   let sockets: ReturnType<typeof openSockets> | undefined;
   const answers = {

@@ -1,8 +1,6 @@
 // Every limit of the door, once: its name, its default, and what happens when it is reached.
 
-import { TroupeError } from "../protocol/errors.ts";
-
-type Row = { readonly default: number; readonly behaviour: string };
+import { type LimitRow, limitsOf } from "./limits.ts";
 
 export const guardLimits = {
   bodyBytes: {
@@ -24,6 +22,14 @@ export const guardLimits = {
   connections: {
     default: 10_000,
     behaviour: "connections at once, sockets and streams included; one more is closed at once",
+  },
+  streams: {
+    default: 256,
+    behaviour: "streams of events at once; one more is refused with RATE_LIMITED",
+  },
+  streamStalledMs: {
+    default: 60_000,
+    behaviour: "how long who reads a stream may leave unread what it was sent; then it is ended, and may come back",
   },
   requestsPerSecond: {
     default: 1_000,
@@ -51,23 +57,12 @@ export const guardLimits = {
     default: 30_000,
     behaviour: "how long a connection may be idle between two requests; then it is closed",
   },
-} as const satisfies Record<string, Row>;
+} as const satisfies Record<string, LimitRow>;
 
 export type GuardLimits = { readonly [name in keyof typeof guardLimits]: number };
 
-const names = Object.keys(guardLimits) as (keyof GuardLimits)[];
-
-/** The defaults, with what is given in their place. */
 export function withGuardLimits(given: Partial<GuardLimits> = {}): GuardLimits {
-  const wrong = names.filter(
-    (name) => given[name] !== undefined && !(Number.isSafeInteger(given[name]) && given[name] > 0),
-  );
-  if (wrong.length > 0) {
-    const errors = wrong.map((name) => ({ field: name, message: "must be a whole number above 0" }));
-    throw new TroupeError("VALIDATION_FAILED", `these limits cannot be: ${wrong.join(", ")}`, { errors });
-  }
-  const defaults = Object.fromEntries(names.map((name) => [name, guardLimits[name].default])) as GuardLimits;
-  const limits = { ...defaults, ...given };
+  const limits = limitsOf(guardLimits, given);
   // The headers are a part of the request.
   return { ...limits, headersTimeoutMs: Math.min(limits.headersTimeoutMs, limits.requestTimeoutMs) };
 }

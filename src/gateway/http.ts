@@ -13,9 +13,10 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { fromUnknown, TroupeError } from "../protocol/errors.ts";
 import { isExecId, minter } from "../protocol/ids.ts";
 import { clip } from "../protocol/refusal.ts";
+import type { Report } from "../protocol/report.ts";
 import type { Answers, Asked, Said } from "./answers.ts";
 import { type Operation, type Route, routes } from "./contract.ts";
-import type { GatewayMetrics, Report } from "./door.ts";
+import type { GatewayMetrics } from "./door.ts";
 import type { Guard } from "./guard.ts";
 import { problemOf, problemType } from "./problem.ts";
 import { entityNames } from "./shapes.ts";
@@ -39,6 +40,8 @@ const streamHeaders = {
   "content-type": "text/event-stream; charset=utf-8",
   "cache-control": "no-cache",
   "x-accel-buffering": "no",
+  // Nothing comes after it: a connection that was kept would keep the gateway from closing.
+  connection: "close",
 };
 
 export function openHttp({ answers, guard, metrics, log, now, otherwise }: Means, bodyLimits: BodyLimits) {
@@ -90,9 +93,8 @@ export function openHttp({ answers, guard, metrics, log, now, otherwise }: Means
   });
 
   for (const [name, route] of Object.entries(routes) as [Operation, Route][]) {
-    const at = app as FastifyInstance;
-    if (route.takes === "bytes") void at.register((inner) => takeBytes(inner, name, route));
-    else serve(at, name, route);
+    if (route.takes === "bytes") void app.register((inner) => takeBytes(inner, name, route));
+    else serve(app, name, route);
   }
 
   /** What is signed is the bytes: nothing reads them before. */
@@ -188,6 +190,8 @@ function unknownPath(method: string, url: string): TroupeError {
   const message =
     allowed.length > 0
       ? `${method} is not possible at '${clip(path)}', but ${allowed.join(" and ")}`
-      : `nothing is at '${clip(path)}'`;
+      : /^\/api\/ws\/?$/.test(path)
+        ? `'${clip(path)}' is where WebSockets connect: a plain ${method} finds nothing here`
+        : `nothing is at '${clip(path)}'`;
   return new TroupeError("NOT_FOUND", message, { path: clip(path), ...(allowed.length > 0 && { allowed }) });
 }

@@ -88,6 +88,7 @@ function jsonIn(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
+    // It is refused as what is no frame.
     return undefined;
   }
 }

@@ -9,7 +9,7 @@
 
 import type { Troupe } from "../runtime/troupe.ts";
 import { fromUnknown } from "../protocol/errors.ts";
-import type { Report } from "./door.ts";
+import type { Report } from "../protocol/report.ts";
 import { openScene } from "./inspector-scene.ts";
 import type { Stage } from "./inspector-stage.ts";
 

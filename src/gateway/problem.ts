@@ -25,7 +25,9 @@ export function problemOf(thrown: unknown, correlationId: string): Problem {
   const { execution, ...others } = details;
   const { summary, http } = errorRow(code);
   const cause = code === "INTERNAL_ERROR" ? undefined : causeOf(error);
-  const fix = remedyFor(code);
+  // What came from elsewhere is told in its detail what would let it in, and no token is.
+  const isFromElsewhere = code === "FORBIDDEN" && ["host", "origin", "site"].includes(String(details["reason"]));
+  const fix = isFromElsewhere ? undefined : remedyFor(code);
   return {
     type: `urn:troupe:problem:${code.toLowerCase().replaceAll("_", "-")}`,
     title: summary,

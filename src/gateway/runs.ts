@@ -12,9 +12,9 @@
 
 import { type Trace, traceIdOf } from "../protocol/envelope.ts";
 import { fromUnknown, TroupeError } from "../protocol/errors.ts";
+import type { Report } from "../protocol/report.ts";
 import { isTerminal } from "../protocol/statuses.ts";
 import type { Troupe } from "../runtime/troupe.ts";
-import type { Report } from "./door.ts";
 import type { OutFrame, RunFrame, RunNames } from "./frames.ts";
 import { endOf, newRunFrames, type RunFrames, type Word } from "./run-frames.ts";
 import { markOf, type RunLabels, via } from "./threads.ts";

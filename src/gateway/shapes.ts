@@ -90,8 +90,11 @@ export const executionStatus = z
 /** A page of a list. */
 export const listOf = <T extends z.ZodType>(item: T) =>
   z.object({ items: z.array(item), next_cursor: z.string().nullable() });
-/** A list that is whole. */
-export const allOf = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item) });
+/** Of a list that is held as a whole. */
+export const paging = z.strictObject({
+  limit: z.int().min(1).max(200).optional().meta({ description: "how many at the most; all of them unless said" }),
+  cursor: z.string().optional().meta({ description: "`next_cursor` of the page before" }),
+});
 
 const envelope = data.meta({
   id: "Envelope",

@@ -1,8 +1,6 @@
 // Every limit of a conversation over a socket, once: its name, its default, and what happens when it is reached.
 
-import { TroupeError } from "../protocol/errors.ts";
-
-type Row = { readonly default: number; readonly behaviour: string };
+import { type LimitRow, limitsOf } from "./limits.ts";
 
 export const socketLimits = {
   sockets: {
@@ -65,21 +63,8 @@ export const socketLimits = {
     default: 268_435_456,
     behaviour: "bytes of frames of all sessions that are remembered; the oldest session's are forgotten for more",
   },
-} as const satisfies Record<string, Row>;
+} as const satisfies Record<string, LimitRow>;
 
 export type SocketLimits = { readonly [name in keyof typeof socketLimits]: number };
 
-const names = Object.keys(socketLimits) as (keyof SocketLimits)[];
-
-/** The defaults, with what is given in their place. */
-export function withSocketLimits(given: Partial<SocketLimits> = {}): SocketLimits {
-  const wrong = names.filter(
-    (name) => given[name] !== undefined && !(Number.isSafeInteger(given[name]) && Number(given[name]) > 0),
-  );
-  if (wrong.length > 0) {
-    const errors = wrong.map((name) => ({ field: name, message: "must be a whole number above 0" }));
-    throw new TroupeError("VALIDATION_FAILED", `these limits cannot be: ${wrong.join(", ")}`, { errors });
-  }
-  const defaults = Object.fromEntries(names.map((name) => [name, socketLimits[name].default])) as SocketLimits;
-  return { ...defaults, ...Object.fromEntries(names.flatMap((name) => (name in given ? [[name, given[name]]] : []))) };
-}
+export const withSocketLimits = (given: Partial<SocketLimits> = {}): SocketLimits => limitsOf(socketLimits, given);

@@ -14,9 +14,10 @@ import { type RawData, type WebSocket, WebSocketServer } from "ws";
 import { type Trace, traceOf } from "../protocol/envelope.ts";
 import { fromUnknown, TroupeError } from "../protocol/errors.ts";
 import { clip } from "../protocol/refusal.ts";
+import type { Report } from "../protocol/report.ts";
 import type { Troupe } from "../runtime/troupe.ts";
 import { openConversations } from "./conversations.ts";
-import type { GatewayMetrics, Report } from "./door.ts";
+import type { GatewayMetrics } from "./door.ts";
 import { errorFrame, frameTypes, readFrame } from "./frames.ts";
 import { type Link, openSessions, type Session } from "./sessions.ts";
 import { type SocketLimits, withSocketLimits } from "./socket-limits.ts";
@@ -148,7 +149,7 @@ export function openSockets({ troupe, server, admit, log, metrics, settings = {}
       socket,
       session: opened.session,
       caller,
-      trace: traceOf(headersOf(request)),
+      trace: traceOf(request.headers),
       inbox: [],
       isBusy: true,
       refusals: 0,
@@ -340,11 +341,6 @@ const reasonOf = (text: string): string => {
   const bytes = Buffer.from(clip(text));
   return bytes.length <= 123 ? bytes.toString() : "see docs/websocket.md";
 };
-
-const headersOf = ({ headers }: IncomingMessage): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(headers).filter((entry): entry is [string, string] => typeof entry[1] === "string"),
-  );
 
 function bytesOf(raw: RawData): Uint8Array {
   if (Array.isArray(raw)) return Buffer.concat(raw);

@@ -6,13 +6,17 @@
 // Invariants:
 //   SS1. Every message that is wanted is given once and in order, with its number in the journal.
 //   SS2. Whoever comes back with the last number seen gets what followed it, also after a restart.
-//   SS3. A reader that is slow costs one page of the journal and a bounded number of news; news may be left out.
+//   SS3. A reader that is slow costs one page of the journal and a bounded number of news; news may be left out. One
+//        that has stopped reading is ended, and can come back and go on.
 //   SS4. A stream that has nothing to say is heard of now and then, and ends when the gateway does.
+//   SS5. There are so many streams at once and no more; however many there are, others are answered between two pages.
 
 import { Readable } from "node:stream";
 import { catalogue, isKey } from "../protocol/catalogue.ts";
 import { fromUnknown, TroupeError } from "../protocol/errors.ts";
+import { nearest } from "../protocol/nearest.ts";
 import { clip } from "../protocol/refusal.ts";
+import { type GuardLimits, withGuardLimits } from "./guard-limits.ts";
 import type { News, Troupe } from "../runtime/troupe.ts";
 
 export type StreamQuery = {
@@ -31,20 +35,29 @@ export type StreamQuery = {
 };
 
 type Reader = Parameters<Troupe["system"]["subscribe"]>[0];
+type Wants = (line: Line) => boolean;
+type Page = { pieces: Buffer[]; nextLine: number; isEnd: boolean; isLarge: boolean };
 type Line = Awaited<ReturnType<Troupe["journal"]>>["lines"][number];
 
 const newsMax = 256;
 const textBytes = 65_536;
+/** Of what was read of the journal, so much is kept for a reader; the rest is read again when that is taken. */
+const pageChars = 4 * textBytes;
+
+type Limits = Pick<GuardLimits, "streams" | "streamStalledMs">;
+type Means = { troupe: Troupe; heartbeatMs?: number; limits?: Partial<Limits> | undefined };
 
 export type Streams = ReturnType<typeof openStreams>;
 
-export function openStreams({ troupe, heartbeatMs = 15_000 }: { troupe: Troupe; heartbeatMs?: number }) {
+export function openStreams({ troupe, heartbeatMs = 15_000, limits: given }: Means) {
   const { clock } = troupe;
+  const limits = withGuardLimits(given);
   const open = new Set<() => void>();
   /** Whoever waits for a commit: the engine is listened to only while somebody does. */
   const readers = new Set<Reader>();
   let off: (() => void) | undefined;
   let isClosed = false;
+  let turn: Promise<void> = Promise.resolve();
 
   function listen(reader: Reader): () => void {
     readers.add(reader);
@@ -70,16 +83,43 @@ export function openStreams({ troupe, heartbeatMs = 15_000 }: { troupe: Troupe; 
     return Math.min(Number(lastEventId) + 1, next);
   }
 
-  async function* texts(query: StreamQuery, first: number, bell: Bell): AsyncGenerator<string> {
+  /** One reader after the other; after a large page the process is let at its other work first. */
+  function inTurn(read: () => Promise<Page>): Promise<Page> {
+    const page = turn.then(read);
+    turn = page.then(
+      ({ isLarge }) => (isLarge ? new Promise((rested) => void clock.alarm(clock.now(), rested)) : undefined),
+      () => undefined,
+    );
+    return page;
+  }
+
+  async function pageOf(execId: string | undefined, fromLine: number, isWanted: Wants): Promise<Page> {
+    const { lines, nextLine, isEnd } = await troupe.journal({ ...(execId !== undefined && { execId }), fromLine });
+    const texts: string[] = [];
+    let chars = 0;
+    for (const [at, line] of lines.entries()) {
+      if (!isWanted(line)) continue;
+      const text = textOf(line);
+      texts.push(text);
+      chars += text.length;
+      const next = lines[at + 1];
+      if (chars >= pageChars && next) {
+        return { pieces: piecesOf(texts), nextLine: next.line, isEnd: false, isLarge: true };
+      }
+    }
+    return { pieces: piecesOf(texts), nextLine, isEnd, isLarge: chars >= textBytes };
+  }
+
+  async function* piecesFor(query: StreamQuery, first: number, bell: Bell): AsyncGenerator<string | Buffer> {
     const isWanted = wantedBy(query);
-    const of = query.execId === undefined ? {} : { execId: query.execId };
     yield `retry: 1000\n\n`;
     for (let fromLine = first; !bell.isOver() && query.isWelcome?.() !== false;) {
       bell.clear();
-      const { lines, nextLine, isEnd } = await troupe.journal({ ...of, fromLine });
+      const from = fromLine;
+      const { pieces, nextLine, isEnd } = await inTurn(() => pageOf(query.execId, from, isWanted));
       fromLine = Math.max(fromLine, nextLine);
-      yield* inPieces(lines.filter(isWanted).map(textOf));
-      yield* inPieces(bell.news());
+      yield* pieces;
+      yield* piecesOf(bell.news());
       if (!isEnd) continue;
       if (!(await bell.rung())) yield ": alive\n\n";
     }
@@ -89,8 +129,13 @@ export function openStreams({ troupe, heartbeatMs = 15_000 }: { troupe: Troupe; 
     /** As it goes over the wire. What cannot be asked for is thrown here, before anything was said. */
     events(query: StreamQuery): Readable {
       if (query.execId !== undefined) troupe.get(query.execId);
+      checkType(query.type);
       const first = firstLineOf(query);
       const bell = newBell(clock, heartbeatMs);
+      if (open.size >= limits.streams) {
+        const message = `there are ${limits.streams} streams already; try again when one has ended, or raise 'streams'`;
+        throw new TroupeError("RATE_LIMITED", message, { limit: limits.streams });
+      }
       const isWanted = newsWantedBy(query);
       const post = (news: Pick<News, "run" | "word">): void => void (isWanted(news) && bell.post(textOfNews(news)));
       const hear: Reader = ({ run, said }) => {
@@ -106,7 +151,9 @@ export function openStreams({ troupe, heartbeatMs = 15_000 }: { troupe: Troupe; 
       };
       open.add(end);
       if (isClosed) end();
-      return readableOf(texts(query, first, bell), end);
+      return readableOf(piecesFor(query, first, bell), end, (act) =>
+        clock.alarm(clock.now() + limits.streamStalledMs, act),
+      );
     },
     stats: () => ({ streams: open.size }),
     close(): void {
@@ -125,6 +172,7 @@ function newBell(clock: Troupe["clock"], heartbeatMs: number) {
   let isRung = false;
   let isOver = false;
   let news: string[] = [];
+  let chars = 0;
   let wake: (() => void) | undefined;
   const ring = (): void => {
     isRung = true;
@@ -139,12 +187,16 @@ function newBell(clock: Troupe["clock"], heartbeatMs: number) {
       ring();
     },
     post(text: string): void {
-      if (news.length < newsMax) news.push(text);
+      if (news.length < newsMax && chars < pageChars) {
+        news.push(text);
+        chars += text.length;
+      }
       ring();
     },
     news: (): string[] => {
       const all = news;
       news = [];
+      chars = 0;
       return all;
     },
     /** Waits; false if nothing happened for a while. */
@@ -174,6 +226,16 @@ const passes =
     (type === undefined || said.type === type || nameOf(said.type) === type) &&
     (correlationId === undefined || said.correlationId === correlationId);
 
+/** A name that no message has would wait for ever. */
+function checkType(type: string | undefined): void {
+  const known = Object.keys(catalogue).flatMap((key) => [nameOf(key), key]);
+  if (type === undefined || known.includes(type)) return;
+  const meant = nearest(type, known);
+  const hint = meant === undefined ? "GET /api/message-types lists them" : `did you mean '${meant}'?`;
+  const errors = [{ field: "type", message: `is no type of message; ${hint}` }];
+  throw new TroupeError("VALIDATION_FAILED", `'${clip(type)}' is no type of message; ${hint}`, { errors });
+}
+
 const nameOf = (key: string): string => key.slice(key.indexOf(":") + 1);
 
 /** The entity that a message is about; an acknowledgment is about that of its command. */
@@ -182,7 +244,7 @@ function entityOf(key: string, sections: Readonly<Record<string, unknown>>): str
   return known ?? ["agent_runtime", "task", "workflow", "agent"].find((one) => sections[one] !== undefined) ?? null;
 }
 
-function wantedBy(query: StreamQuery): (line: Line) => boolean {
+function wantedBy(query: StreamQuery): Wants {
   const passing = passes(query);
   return ({ type, envelope }) =>
     passing({ type, entity: entityOf(type, envelope), correlationId: envelope.metadata["correlation_id"] });
@@ -207,9 +269,15 @@ function textOfNews({ word }: Pick<News, "word">): string {
   return `event: ${nameOf(type)}\ndata: ${JSON.stringify({ metadata, ...content })}\n\n`;
 }
 
-/** Pulled from only when there is room; `end` is called as soon as whoever reads has gone, also while nothing comes. */
-function readableOf(pieces: AsyncGenerator<string>, end: () => void): Readable {
+type Stalled = (act: () => void) => () => void;
+
+/**
+ * Pulled from only when there is room; `end` is called as soon as whoever reads has gone, also while nothing comes. If
+ * nothing is taken until `stalled` acts, it is over.
+ */
+function readableOf(pieces: AsyncGenerator<string | Buffer>, end: () => void, stalled: Stalled): Readable {
   let isPulling = false;
+  let isTaken = (): void => undefined;
   async function pull(): Promise<void> {
     isPulling = true;
     for (let hasRoom = true; hasRoom;) {
@@ -217,14 +285,17 @@ function readableOf(pieces: AsyncGenerator<string>, end: () => void): Readable {
       if (readable.destroyed) break;
       hasRoom = readable.push(done === true ? null : value) && done !== true;
     }
+    if (!readable.destroyed && !readable.readableEnded) isTaken = stalled(() => readable.destroy());
     isPulling = false;
   }
   const readable = new Readable({
     highWaterMark: textBytes,
     read(): void {
+      isTaken();
       if (!isPulling) pull().catch((error: unknown) => readable.destroy(fromUnknown(error)));
     },
     destroy(error, done): void {
+      isTaken();
       end();
       done(error);
     },
@@ -232,15 +303,17 @@ function readableOf(pieces: AsyncGenerator<string>, end: () => void): Readable {
   return readable;
 }
 
-/** As many at once as fit into one piece. */
-function* inPieces(texts: readonly string[]): Generator<string> {
+/** As many at once as fit into one piece; as bytes, which are the same ones all the way to the socket. */
+function piecesOf(texts: readonly string[]): Buffer[] {
+  const pieces: Buffer[] = [];
   let piece = "";
   for (const text of texts) {
     if (piece !== "" && piece.length + text.length > textBytes) {
-      yield piece;
+      pieces.push(Buffer.from(piece));
       piece = "";
     }
     piece += text;
   }
-  if (piece !== "") yield piece;
+  if (piece !== "") pieces.push(Buffer.from(piece));
+  return pieces;
 }

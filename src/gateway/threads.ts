@@ -12,9 +12,9 @@ import { conversation, conversationStatuses } from "../machines/conversation.ts"
 import { fire, type Life, type Step, start, step, type Timer } from "../machines/step.ts";
 import { fromUnknown, TroupeError } from "../protocol/errors.ts";
 import { clip } from "../protocol/refusal.ts";
+import type { Report } from "../protocol/report.ts";
 import { isTerminal } from "../protocol/statuses.ts";
 import type { Troupe } from "../runtime/troupe.ts";
-import type { Report } from "./door.ts";
 
 type Chart = typeof conversation;
 type Row = Awaited<ReturnType<Troupe["list"]>>["items"][number];

@@ -17,6 +17,7 @@ import { dirname, resolve } from "node:path";
 import * as z from "zod";
 import { fromUnknown, TroupeError } from "../protocol/errors.ts";
 import { nearest } from "../protocol/nearest.ts";
+import type { Report } from "../protocol/report.ts";
 
 /** Each allows what those before it do. */
 export const scopes = ["read", "run", "admin"] as const;
@@ -57,7 +58,7 @@ export type Tokens = ReturnType<typeof openTokens>;
 type Means = {
   file: string;
   now: () => number;
-  report: (level: "info" | "warn" | "error", message: string, fields: Readonly<Record<string, unknown>>) => void;
+  report: Report;
 };
 
 /** Throws if the file is not there or cannot be used; what happens to it later is reported. */
@@ -125,7 +126,7 @@ export function readTokens(file: string): Token[] {
 }
 
 /** Refuses a file with secrets that others than its owner can read. */
-export function checkPrivate(file: string, mode: number): void {
+function checkPrivate(file: string, mode: number): void {
   if (process.platform === "win32" || (mode & othersMay) === 0) return;
   const octal = (mode & 0o777).toString(8).padStart(3, "0");
   throw refused(`${file} can be read by others (mode ${octal}); close it with \`chmod 600 ${file}\``, { file });

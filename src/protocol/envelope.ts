@@ -112,10 +112,11 @@ const traceparentForm = /^[\da-f]{2}-([\da-f]{32})-[\da-f]{16}-[\da-f]{2}/;
 /** The id that all of a trace has in common; none if the context has not the form of the W3C. */
 export const traceIdOf = ({ traceparent = "" }: Trace): string | undefined => traceparentForm.exec(traceparent)?.[1];
 
-export function traceOf(headers: Headers): Trace {
+/** What of the headers is the trace; a value that is no text is none. */
+export function traceOf(headers: Readonly<Record<string, unknown>>): Trace {
   const given = headerNames.trace.flatMap((name) => {
     const value = headers[name];
-    return value !== undefined && printable.test(value) ? [[name, value]] : [];
+    return typeof value === "string" && printable.test(value) ? [[name, value]] : [];
   });
   return Object.fromEntries(given) as Trace;
 }

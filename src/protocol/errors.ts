@@ -84,6 +84,7 @@ export const errors = {
   STEP_LIMIT: failed("a task ran more often than max_steps allows", "WO", 500),
   BUDGET_EXCEEDED: failed("the run used more than its budget allows; details name the budget", "WO", 500),
   UNDO_TIMEOUT: failed("what the run had done was not undone in time", "WO", 504),
+  STORE_UNAVAILABLE: passing("the store cannot be used at present; details.reason says why", "any", 503),
   INTERNAL_ERROR: passing("something unexpected; a defect of the engine", "any", 500),
   DEPRECATED_ALIAS: warning("an old name was used; `use` gives the new one"),
   DEPRECATED_MESSAGE_TYPE: warning("an old frame type was used; `use` gives the new one"),

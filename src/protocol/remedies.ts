@@ -34,6 +34,7 @@ const remedies: Readonly<Partial<Record<ErrorCode, string>>> = {
   TASK_FAILED: "details name the task; once its cause is mended, `troupe retry <exec_id> --from <task>`",
   STEP_LIMIT: "look for a loop without an end, or raise max_steps",
   BUDGET_EXCEEDED: "raise the budget of the workflow, or give it less to do",
+  STORE_UNAVAILABLE: "mend what the message says of the disk, then come again with the same Idempotency-Key",
   INTERNAL_ERROR: "this is a defect: the log has the rest, under the same correlation id",
 };
 

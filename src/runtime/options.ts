@@ -6,6 +6,7 @@ import type { Limits } from "../actors/limits.ts";
 import type { AgentDefinition } from "../agents/agent.ts";
 import type { Trace } from "../protocol/envelope.ts";
 import { type Layout, layouts } from "../protocol/layouts.ts";
+import type { Report } from "../protocol/report.ts";
 import type { Store } from "../store/store.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { ToolDefinition } from "../tools/tool.ts";
@@ -43,11 +44,7 @@ export type Options = Definitions & {
   /** Where modules of definitions are looked for. */
   folder?: string;
   /** Hears what the engine and the handlers report. */
-  log?: (
-    level: "debug" | "info" | "warn" | "error",
-    message: string,
-    fields: Readonly<Record<string, unknown>>,
-  ) => void;
+  log?: Report;
   /** The context of the trace for a run whose start brings none. */
   trace?: () => Trace | undefined;
   clock?: Clock;

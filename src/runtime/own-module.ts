@@ -28,6 +28,7 @@ function placeOf(path: string): string | undefined {
   try {
     return realpathSync(path);
   } catch {
+    // Nothing is there.
     return undefined;
   }
 }

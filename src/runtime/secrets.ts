@@ -7,9 +7,8 @@
 import type { Workflow } from "../actors/definition.ts";
 import { charsMin, type Redactor, redactorOf } from "../actors/redact.ts";
 import type { Log } from "../protocol/handler.ts";
+import type { Report } from "../protocol/report.ts";
 import type { Options } from "./options.ts";
-
-type Report = NonNullable<Options["log"]>;
 
 export type Secrets = ReturnType<typeof openSecrets>;
 

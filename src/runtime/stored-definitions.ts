@@ -82,6 +82,7 @@ export function openStored({ store, definitions, define, limits, homeOf }: Means
   let last: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(act: () => Promise<T>): Promise<T> => {
     const done = last.then(act);
+    // Whoever asked is told by what is returned; the next only waits for its turn.
     last = done.catch(() => undefined);
     return done;
   };

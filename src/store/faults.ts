@@ -18,6 +18,6 @@ export const fault = (
   message: string,
   details: Readonly<Record<string, unknown>> = {},
   options?: ErrorOptions,
-): TroupeError => new TroupeError("INTERNAL_ERROR", message, { reason, ...details }, options);
+): TroupeError => new TroupeError("STORE_UNAVAILABLE", message, { reason, ...details }, options);
 
 export const closedFault = (): TroupeError => fault("store_closed", "the store is closed");

@@ -155,6 +155,7 @@ export class NatsLink implements Connection {
       } catch (error) {
         if (error instanceof TroupeError) throw error;
         const failed = notKept(subject, error);
+        // Whoever published is told of this failure; if the stream cannot be made either, the next one says so again.
         if (failed.details["reason"] === "no_stream" && this.#link)
           await this.#parts.mend(this.#link).catch(() => undefined);
         throw failed;
@@ -322,6 +323,7 @@ export class NatsLink implements Connection {
 
 function newCut(): PromiseWithResolvers<never> {
   const cut = Promise.withResolvers<never>();
+  // A connection that nobody waits at is cut without an outcry.
   cut.promise.catch(() => undefined);
   return cut;
 }

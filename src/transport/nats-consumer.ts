@@ -119,6 +119,7 @@ export function consume({ js, jsm }: { js: JetStreamClient; jsm: JetStreamManage
   const ready = begin();
   ready.catch(retry);
   return {
+    // That it failed was reported, and it is tried again: who waits is not held up by it.
     ready: ready.catch(() => undefined),
     stop(): void {
       isOver = true;

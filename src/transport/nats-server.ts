@@ -6,6 +6,8 @@
 //   NV1. It listens on this machine only, and only who has the key of this boot may speak.
 //   NV2. What it has acknowledged is on its disk, also when the machine dies.
 //   NV3. It ends with this process, and when it dies before that it is there again.
+//   NV4. What a killed process has left running is ended before another one opens the same streams. Whoever starts it
+//        has the directory for himself.
 
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { createRequire } from "node:module";
@@ -13,7 +15,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync }
 import { delimiter, dirname, join } from "node:path";
 import { nkeyAuthenticator, nkeys } from "@nats-io/transport-node";
 import { TroupeError } from "../protocol/errors.ts";
-import type { Report } from "./nats-streams.ts";
+import type { Report } from "../protocol/report.ts";
 import type { TransportClock } from "./transport.ts";
 
 export type ServerOptions = {
@@ -82,20 +84,23 @@ function checked(binary: string): { binary: string; version: string } {
 
 export async function startNatsServer({ directory, binary, environment, clock, report, extra = "" }: ServerOptions) {
   const found = findNatsServer(binary, environment);
-  mkdirSync(directory, { recursive: true });
   const user = nkeys.createUser();
   const seed = new TextDecoder().decode(user.getSeed());
   const configuration = join(directory, "server.conf");
+  const pidFile = join(directory, "server.pid");
   let port = -1;
   let child: ChildProcess | undefined;
   let isOver = false;
   let log = "";
 
   function configure(): void {
+    // Also where somebody has deleted it while the server ran.
+    mkdirSync(directory, { recursive: true });
     const lines = [
       `host: 127.0.0.1`,
       `port: ${port}`,
       `ports_file_dir: ${JSON.stringify(directory)}`,
+      `pid_file: ${JSON.stringify(pidFile)}`,
       `jetstream { store_dir: ${JSON.stringify(join(directory, "streams"))}, sync_interval: always }`,
       `authorization { users: [ { nkey: ${user.getPublicKey()} } ] }`,
       extra,
@@ -133,6 +138,7 @@ export async function startNatsServer({ directory, binary, environment, clock, r
   }
   const kill = (): void => void child?.kill("SIGKILL");
 
+  await endLeftover(pidFile, configuration, clock, report);
   await spawned();
   process.once("exit", kill);
 
@@ -166,6 +172,35 @@ export async function startNatsServer({ directory, binary, environment, clock, r
       cancel();
     },
   };
+}
+
+/** Ends the server of a process that was killed. A pid may be somebody else's by now: its command line tells. */
+async function endLeftover(file: string, configuration: string, clock: TransportClock, report: Report): Promise<void> {
+  const pid = existsSync(file) ? Number(readFileSync(file, "utf8")) : 0;
+  const isOurs = (): boolean => Number.isSafeInteger(pid) && pid > 1 && commandOf(pid).includes(configuration);
+  if (!isOurs()) return;
+  report("warn", "a NATS server that was left running by a killed process is ended", { pid });
+  // What it has acknowledged is on its disk.
+  process.kill(pid, "SIGKILL");
+  const until = clock.now() + startTimeoutMs;
+  while (isOurs()) {
+    if (clock.now() > until) {
+      const message = `the NATS server ${pid}, left running over the same streams, does not end; end it`;
+      throw new TroupeError("INVALID_STATE", message, { status: "left_running", pid });
+    }
+    await new Promise<void>((resolve) => void clock.alarm(clock.now() + lookEveryMs, resolve));
+  }
+}
+
+/** How a process was called; empty if there is none. */
+function commandOf(pid: number): string {
+  try {
+    if (existsSync("/proc/self/cmdline")) return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+    return execFileSync("ps", ["-p", String(pid), "-o", "args="], { encoding: "utf8", timeout: startTimeoutMs });
+  } catch {
+    // There is no such process.
+    return "";
+  }
 }
 
 /** Reads where it listens, from the file that it writes once it does. */

@@ -15,6 +15,7 @@ import {
 import { catalogue, type Key, kindOf } from "../protocol/catalogue.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import type { Layout } from "../protocol/layouts.ts";
+import type { Report } from "../protocol/report.ts";
 import { subjectCodec } from "../protocol/subjects.ts";
 
 export type StreamPlan = {
@@ -23,12 +24,6 @@ export type StreamPlan = {
   readonly retention: "workqueue" | "limits";
   readonly maxAgeMs: number;
 };
-
-export type Report = (
-  level: "debug" | "info" | "warn" | "error",
-  message: string,
-  fields: Readonly<Record<string, unknown>>,
-) => void;
 
 const hourMs = 3_600_000;
 const msInNanos = 1_000_000;

@@ -7,8 +7,9 @@ import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NodeConnectionOptions } from "@nats-io/transport-node";
 import { TroupeError } from "../protocol/errors.ts";
 import type { Layout } from "../protocol/layouts.ts";
+import type { Report } from "../protocol/report.ts";
 import { type Link, NatsLink } from "./nats-connection.ts";
-import { keepStreams, type Report, type StreamPlan, streamsOf } from "./nats-streams.ts";
+import { keepStreams, type StreamPlan, streamsOf } from "./nats-streams.ts";
 import type { Transport, TransportClock } from "./transport.ts";
 
 export type NatsOptions = {

@@ -1,14 +1,11 @@
 // A project and a daemon for the command line: both are real, and the commands are run as people run them.
 
-import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { root } from "../kit/tree.ts";
+import { spawnTroupe } from "../kit/process.ts";
 import type { Ended } from "../kit/troupe.ts";
-
-const program = join(root, "bin/troupe.js");
 
 const files = {
   "troupe.yaml": `version: 1
@@ -69,47 +66,22 @@ export type Run = {
 const limitMs = 110_000;
 const daemonLimitMs = 900_000;
 
+type Given = { cwd?: string; env?: Readonly<Record<string, string>>; input?: string; timeout?: number };
+
 /** Begins the command, without waiting for it. */
-export function begin(args: readonly string[], { cwd = root, env = {}, input, timeout = limitMs }: Given = {}): Run {
-  const child = spawn(process.execPath, [program, ...args], {
-    cwd,
-    env: { ...clean, ...env },
-    stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
-    timeout,
-  });
-  child.stdin?.end(input);
-  const said = { stdout: "", stderr: "" };
-  const waiting = new Set<() => void>();
-  for (const name of ["stdout", "stderr"] as const) {
-    child[name]?.setEncoding("utf8").on("data", (text: string) => {
-      said[name] += text;
-      for (const look of waiting) look();
-    });
-  }
-  const ended = new Promise<Ended>((resolve) => child.on("close", (exit) => resolve({ exit, ...said })));
+export function begin(args: readonly string[], { env = {}, timeout = limitMs, ...given }: Given = {}): Run {
+  const { child, until, ended } = spawnTroupe(args, { ...given, environment: env, limitMs: timeout });
   return {
-    ended,
+    ended: ended.then(({ code, stdout, stderr }) => ({ exit: code, stdout, stderr })),
     until: (text) =>
-      new Promise((resolve, reject) => {
-        const look = (): void => {
-          if (!said.stdout.includes(text) && !said.stderr.includes(text)) return;
-          waiting.delete(look);
-          resolve(said.stdout);
-        };
-        waiting.add(look);
-        look();
-        void ended.then(() => reject(new Error(`it ended without saying '${text}': ${JSON.stringify(said)}`)));
-      }),
+      until(
+        ({ stdout, stderr }) => (stdout.includes(text) || stderr.includes(text) ? stdout : undefined),
+        `it said '${text}'`,
+      ),
     interrupt: () => void child.kill("SIGINT"),
     kill: () => void child.kill("SIGKILL"),
   };
 }
-type Given = { cwd?: string; env?: Readonly<Record<string, string>>; input?: string; timeout?: number };
-
-/** What this machine has set is nobody's business here. */
-const clean = Object.fromEntries(
-  Object.entries(process.env).filter(([name]) => !/^(?:TROUPE_|NODE_OPTIONS|FORCE_COLOR|npm_command)/.test(name)),
-);
 
 export function newProject(more: Readonly<Record<string, string>> = {}): { folder: string; remove: () => void } {
   const folder = mkdtempSync(join(tmpdir(), "troupe-cli-"));
@@ -123,7 +95,8 @@ export function newProject(more: Readonly<Record<string, string>> = {}): { folde
 /** A daemon of that project at any port that is free, and commands that find it by what it wrote. */
 export async function openDaemonBed({ dataDir = ".troupe", port = "0" }: { dataDir?: string; port?: string } = {}) {
   const { folder, remove } = newProject();
-  const line = ["up", "--port", port, "--json", "--data-dir", dataDir];
+  // What is still at work when a test file is through is waited for by nobody.
+  const line = ["up", "--port", port, "--json", "--data-dir", dataDir, "--grace", "100ms"];
   const start = (): Run => begin(line, { cwd: folder, timeout: daemonLimitMs });
   let daemon = start();
   const ready = async (): Promise<string> => {

@@ -1,10 +1,13 @@
 // Goal: every command that speaks to a daemon does what its help says, says so in words or in JSON, and nowhere else.
-// Method: one real daemon; each command a process of its own, found by what the daemon wrote into its folder.
+// Method: one real daemon; each command a process of its own, found by what the daemon wrote into its folder. What a
+// command is tried on is begun by the client.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type DaemonBed, deadUrl, idIn, linesIn, openDaemonBed } from "./bed.ts";
+import { type Client, connect } from "../../src/gateway/client.ts";
+import { type DaemonBed, deadUrl, linesIn, openDaemonBed } from "./bed.ts";
 
 let bed: DaemonBed;
+let client: Client;
 const troupe = (...args: string[]) => bed.troupe(...args);
 /** What it said as JSON, with nothing beside it. */
 async function json(...args: string[]): Promise<Record<string, unknown>> {
@@ -12,19 +15,26 @@ async function json(...args: string[]): Promise<Record<string, unknown>> {
   expect({ exit, stderr }).toEqual({ exit: 0, stderr: "" });
   return JSON.parse(stdout) as Record<string, unknown>;
 }
-const started = async (...args: string[]): Promise<string> => idIn(await troupe("run", ...args));
+const started = async (id: string, labels: Record<string, string> = {}): Promise<string> =>
+  (await client.executeWorkflowAsync({ id, labels })).exec_id;
 /** Begun, and at its wait. */
 async function waiting(workflow: string): Promise<string> {
-  const execId = await started(workflow);
-  const follower = bed.begin("events", execId, "--follow");
-  await follower.until("event:TaskWaitingStarted");
-  follower.interrupt();
-  expect((await follower.ended).exit).toBe(130);
-  return execId;
+  const exec_id = await started(workflow);
+  for await (const { event } of client.streamExecution({ exec_id, last_event_id: "0" })) {
+    if (event === "TaskWaitingStarted") break;
+  }
+  return exec_id;
 }
+/** Asks until it has ended: each answer comes when the daemon gives it. */
+async function atEnd(exec_id: string): Promise<string> {
+  while ((await client.getStatus({ entities: "workflows", exec_id })).ended_at === null);
+  return exec_id;
+}
+const over = async (workflow: string): Promise<string> => atEnd(await started(workflow));
 
 beforeAll(async () => {
   bed = await openDaemonBed();
+  client = connect({ url: bed.url });
 });
 afterAll(() => bed.close());
 
@@ -128,7 +138,7 @@ describe("troupe run", () => {
 
 describe("what is looked at", () => {
   test("list shows what the filters find, in pages, as a table or as JSON", async () => {
-    for (const name of ["a", "b", "c"]) await started("hello", "--label", `page=${name}`, "--label", "pages=yes");
+    for (const name of ["a", "b", "c"]) await started("hello", { page: name, pages: "yes" });
     const found = (await json("list", "--label", "pages=yes"))["items"] as { labels: object }[];
     expect(found.map(({ labels }) => labels)).toMatchObject([{ page: "c" }, { page: "b" }, { page: "a" }]);
     const first = await troupe("list", "--label", "pages=yes", "--limit", "2");
@@ -145,7 +155,7 @@ describe("what is looked at", () => {
   });
 
   test("show tells how one stands, by its id, the end of it, or `last`", async () => {
-    const execId = idIn(await troupe("run", "press", "--wait", "30s", "--json"));
+    const execId = await over("press");
     for (const given of [execId, execId.slice(-12), "last"]) {
       const { exit, stdout, stderr } = await troupe("show", given);
       expect({ exit, stderr }).toEqual({ exit: 0, stderr: "" });
@@ -162,18 +172,17 @@ describe("what is looked at", () => {
   });
 
   test("show has the workflows that were called in its tree, each where it was called", async () => {
-    await troupe("run", "parent", "--wait", "30s");
-    const { stdout } = await troupe("list", "--workflow", "parent", "--json");
-    const [{ exec_id, correlation_id }] = (JSON.parse(stdout) as { items: [Record<string, string>] }).items;
-    const tree = (await troupe("show", String(exec_id))).stdout;
+    const exec_id = await over("parent");
+    const { correlation_id } = await client.getExecution({ exec_id });
+    const tree = (await troupe("show", exec_id)).stdout;
     expect(tree).toMatch(/├─ ✔ call .*\n│ {2}└─ ✔ hello .*\n│ {5}└─ ✔ greet /);
     expect(tree).toMatch(/└─ ✖ again FAILED .*\n {3}└─ ✖ press FAILED /);
-    const all = await json("list", "--correlation", String(correlation_id));
+    const all = await json("list", "--correlation", correlation_id);
     expect((all["items"] as { id: string }[]).map(({ id }) => id).toSorted()).toEqual(["hello", "parent", "press"]);
   });
 
   test("events gives all that was said, or some of it, and follows to the end", async () => {
-    const execId = idIn(await troupe("run", "hello", "--wait", "30s", "--json"));
+    const execId = await over("hello");
     const all = await troupe("events", execId);
     expect(all).toMatchObject({ exit: 0, stderr: "" });
     expect(all.stdout.trimEnd().split("\n")).toHaveLength(15);
@@ -199,7 +208,7 @@ describe("what is looked at", () => {
   });
 
   test("trace is a conversation: as a table, as JSON, and as Mermaid in the form of the golden flows", async () => {
-    const execId = idIn(await troupe("run", "hello", "--wait", "30s", "--json"));
+    const execId = await over("hello");
     const { stdout } = await troupe("trace", execId);
     expect(stdout).toMatch(/TE +→ AD +TriggerAgent +greeter\n/);
     expect(stdout).toMatch(/AR +→ TE +AgentExecutionResult +greeter +SUCCESS\n/);
@@ -231,15 +240,17 @@ describe("what is said to executions", () => {
   test("approve and approve --reject answer the task that waits, why says what it waits for", async () => {
     const execId = await waiting("payout");
     expect((await troupe("why", execId)).stdout).toMatch(/waits for an approval \(Release it\?\)/);
+    const listed = (await troupe("list", "--workflow", "payout")).stdout;
+    expect(listed).toMatch(new RegExp(`^${execId} .* RUNNING .* waits for approval: Release it\\?$`, "m"));
     expect((await troupe("show", execId)).stdout).toContain(`troupe approve ${execId} `);
     expect((await troupe("approve", execId, "--comment", "fine", "--data", '{"by":"me"}')).stdout).toContain(
       "approved 'ask'",
     );
-    await troupe("events", execId, "--follow");
+    await atEnd(execId);
     expect(await json("show", execId)).toMatchObject({ result: { output: { text: "hello, true" } } });
     const other = await waiting("payout");
     expect((await troupe("approve", other, "--reject")).stdout).toContain("rejected 'ask'");
-    await troupe("events", other, "--follow");
+    await atEnd(other);
     expect(await json("show", other)).toMatchObject({ result: { output: { text: "hello, false" } } });
     const over = await troupe("approve", other);
     expect(over).toMatchObject({ exit: 2, stdout: "" });
@@ -250,9 +261,10 @@ describe("what is said to executions", () => {
     const execId = await waiting("gate");
     expect((await troupe("pause", execId, "--reason", "lunch")).stdout).toContain("paused: ");
     expect((await troupe("why", execId)).stdout).toContain("lunch");
+    expect((await troupe("list", "--workflow", "gate")).stdout).toMatch(/PAUSED .* lunch$/m);
     expect(await json("resume", execId)).toMatchObject({ exec_id: execId, status: "ACKNOWLEDGED" });
     expect((await troupe("signal", execId, "go", "--payload", '{"name":"Bo"}')).exit).toBe(0);
-    await troupe("events", execId, "--follow");
+    await atEnd(execId);
     expect(await json("show", execId)).toMatchObject({ status: "SUCCESS" });
     expect((await troupe("pause", execId)).exit).toBe(2);
   });
@@ -270,7 +282,7 @@ describe("what is said to executions", () => {
   });
 
   test("retry and fork begin again, whole or at a task, and guess which was meant", async () => {
-    const execId = idIn(await troupe("run", "press", "--wait", "30s", "--json"));
+    const execId = await over("press");
     expect(await troupe("retry", execId, "--watch")).toMatchObject({
       exit: 1,
       stdout: expect.stringContaining("task      SUCCESS warm"),
@@ -287,7 +299,7 @@ describe("what is said to executions", () => {
 
 describe("one execution as a file", () => {
   test("is exported, imported on another daemon, looked at there, read-only, and forgotten", async () => {
-    const execId = idIn(await troupe("run", "hello", "--wait", "30s", "--json"));
+    const execId = await over("hello");
     const written = await troupe("export", execId, "-o", "run.json");
     expect(written).toMatchObject({ exit: 0, stdout: "" });
     const bundle = JSON.parse((await troupe("export", execId)).stdout) as Record<string, unknown>;
@@ -317,7 +329,7 @@ describe("one execution as a file", () => {
   });
 
   test("that was changed is refused with its place", async () => {
-    const execId = idIn(await troupe("run", "hello", "--wait", "30s", "--json"));
+    const execId = await over("hello");
     const { stdout } = await troupe("export", execId);
     const { begin } = await import("./bed.ts");
     const spoilt = begin(["import", "-"], { cwd: bed.folder, input: stdout.replace("hello, world", "hello, moon") });

@@ -1,11 +1,35 @@
 // The command line as a person meets it: what it answers, what it suggests, and with which exit code it ends.
 
 import { existsSync } from "node:fs";
+import type { Command } from "commander";
 import { describe, expect, test } from "vitest";
+import { programOf } from "../../src/cli/program.ts";
 import { manifest } from "../kit/tree.ts";
 import { run, troupe } from "../kit/troupe.ts";
 
+/** Every command that does something, with the words that call it. */
+function* commandsIn(command: Command, words: readonly string[] = []): Generator<[string, Command]> {
+  for (const one of command.commands) yield* commandsIn(one, [...words, one.name()]);
+  if (command.commands.length === 0) yield [words.join(" "), command];
+}
+
 describe("troupe", () => {
+  test("says what it says as JSON wherever one asks for that", () => {
+    const without = [...commandsIn(programOf())]
+      .filter(([, { options }]) => !options.some(({ long }) => long === "--json"))
+      .map(([name]) => name);
+    // What the scripts of the shells ask.
+    expect(without).toEqual(["complete"]);
+    for (const line of [["schema", "project"], ["completion", "fish"], ["config", "show"], ["message-types"]]) {
+      const { exit, stdout } = troupe(...line, "--json");
+      expect({ line, exit, is: typeof JSON.parse(stdout) }).toEqual({ line, exit: 0, is: "object" });
+    }
+  });
+
+  test("`up --help` shows each default as it would be written", () => {
+    expect(troupe("up", "--help").stdout).toMatch(/--grace <duration>[^-]*\(default\s+10s\)/);
+  });
+
   test("--version prints the version of the package and nothing else", () => {
     expect(troupe("--version")).toEqual({ exit: 0, stdout: `${manifest.version}\n`, stderr: "" });
   });

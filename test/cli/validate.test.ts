@@ -46,6 +46,21 @@ describe("troupe validate", () => {
     expect(validate("bad")).toEqual({ exit: 1, stdout: `${problem}\n1 error.\n`, stderr: "" });
   });
 
+  test("finds under `daemon` what `troupe up` would refuse, and says where", () => {
+    mkdirSync(join(folder, "settings"), { recursive: true });
+    const text =
+      "version: 1\nname: shop\ndaemon:\n  prot: 8080\n  host: 127.0.0.1\n  grace: soon\n  config: here.yaml\n";
+    writeFileSync(join(folder, "settings/troupe.yaml"), text);
+    const { exit, stdout } = validate("settings");
+    expect(exit).toBe(1);
+    expect(stdout).toMatch(/^settings\/troupe\.yaml:4:3 UNKNOWN_KEY "prot" is no setting; did you mean 'port'\?$/m);
+    expect(stdout).toMatch(/^settings\/troupe\.yaml:6:10 BAD_VALUE "grace" must be .*, not 'soon'$/m);
+    expect(stdout).toMatch(
+      /^settings\/troupe\.yaml:7:11 BAD_VALUE "config" cannot stand in the file: it is for one call$/m,
+    );
+    expect(stdout).toMatch(/^3 errors\.$/m);
+  });
+
   test("is not ended as if all were well by a file that ends the process, nor held up by one that goes on", () => {
     const flow = 'export default { id: "w", tasks: [{ id: "a", type: "wait", wait: { duration: 1 } }] };';
     const files = {

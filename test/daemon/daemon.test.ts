@@ -48,7 +48,7 @@ describe("a daemon", () => {
 
   test("DM1: is not ready while it recovers, stops, cannot write, or is opened anew, and says which", () => {
     const well = { trouble: () => null };
-    const full = { trouble: () => new TroupeError("INTERNAL_ERROR", "the disk is full") };
+    const full = { trouble: () => new TroupeError("STORE_UNAVAILABLE", "the disk is full") };
     expect(reasonsOf({ phase: "open", troupe: well })).toEqual([]);
     expect(reasonsOf({ phase: "starting" })).toEqual(["what was under way is recovered"]);
     expect(reasonsOf({ phase: "draining", troupe: full })).toEqual(["it is stopping", "the disk is full"]);

@@ -62,15 +62,18 @@ test("a level that is none is refused", () => {
 });
 
 describe("the newest lines", () => {
-  test("are found by level and execution, the newest first", () => {
+  test("are found by level, execution and workflow, the newest first", () => {
     const { log } = bed();
-    log.report("info", "one", { run: "a" });
-    log.report("error", "two", { run: "a" });
+    log.report("info", "one", { run: "a", workflow: "hello" });
+    log.report("error", "two", { run: "a", workflow: "hello" });
     log.report("warn", "three", { run: "b" });
     const said = (query: Parameters<typeof log.lines>[0]): string[] => log.lines(query).items.map((one) => one.message);
     expect(said({ limit: 10 })).toEqual(["three", "two", "one"]);
     expect(said({ limit: 10, level: "warn" })).toEqual(["three", "two"]);
     expect(said({ limit: 10, execId: "a" })).toEqual(["two", "one"]);
+    expect(said({ limit: 10, workflow: "hello" })).toEqual(["two", "one"]);
+    const { nextCursor } = log.lines({ limit: 1, workflow: "hello" });
+    expect(said({ limit: 1, workflow: "hello", after: nextCursor ?? "" })).toEqual(["one"]);
   });
 
   test("come in pages that together are all of them, once each", () => {

@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { connect, nkeyAuthenticator } from "@nats-io/transport-node";
 import { afterEach, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
-import { ask, emptyFolder, endAll, type Ready, up } from "../kit/daemon.ts";
+import { ask, emptyFolder, type Ready, up } from "../kit/daemon.ts";
+import { endAll } from "../kit/process.ts";
 import { root } from "../kit/tree.ts";
 import { troupe } from "../kit/troupe.ts";
 
@@ -72,7 +73,10 @@ describe("a daemon that comes up", () => {
     const [, port = ""] = /^troupe \S+ is ready in \d+ ms: http:\/\/127\.0\.0\.1:(\d+)\/ /.exec(line) ?? [];
     const at = `127.0.0.1:${port}`;
     expect(line.slice(line.indexOf("http"))).toBe(`http://${at}/  http://${at}/api  ws://${at}/api/ws`);
-    expect(next).toMatch(/^Next: npx troupe run \w+ --watch$/);
+    // Its data is elsewhere and so is its port: without the address nobody would find it.
+    expect(next).toMatch(new RegExp(String.raw`^Next: npx troupe run \w+ --watch --url http://${at}$`));
+    const found = up(config, { cwd: emptyFolder(), json: false });
+    await found.printed(/^Next: npx troupe run \w+ --watch$/m);
   });
 
   test("comes up where there is no project, and says how one begins", async () => {
@@ -196,6 +200,28 @@ describe("a daemon that cannot come up says why in one line, and ends", () => {
     });
   });
 
+  test("with 1 where its own NATS server cannot write, and without the password of one that is elsewhere", async () => {
+    const file = join(emptyFolder(), "file");
+    writeFileSync(file, "");
+    const own = await up([...withData(file), "--transport", "nats"], inWords).ended;
+    expect({ code: own.code, says: oneLine(own.stderr) }).toMatchObject({
+      code: 1,
+      says: expect.stringContaining("the daemon's own NATS server cannot be used") as string,
+    });
+    const args = [
+      "--transport",
+      "nats",
+      "--nats-url",
+      "nats://ada:lovelace@127.0.0.1:1,nats://ada:lovelace@127.0.0.1:2",
+    ];
+    const { code, stderr } = await up([...withData(emptyFolder()), ...args], inWords).ended;
+    expect({ code, says: oneLine(stderr) }).toMatchObject({
+      code: 1,
+      says: expect.stringContaining("nats://127.0.0.1:1,nats://127.0.0.1:2 cannot be used") as string,
+    });
+    expect(stderr).not.toContain("lovelace");
+  });
+
   test.each([
     ["a setting that is none", { TROUPE_PROT: "1" }, [], "did you mean 'TROUPE_PORT'?"],
     ["a value that cannot be", {}, ["--grace", "soon"], "--grace must be a duration"],
@@ -260,22 +286,6 @@ test("the level of the log is changed while it runs", async () => {
   await ask(ready, "/api/workflows/quick/execute", { method: "POST", body: { input: {} } });
   await daemon.logged("workflow quick: success");
   expect(daemon.said().stderr.match(/workflow quick: success/g)).toHaveLength(1);
-});
-
-test("a promise that an agent forgot is said, and stops nobody", async () => {
-  const folder = emptyFolder();
-  writeFileSync(
-    join(folder, "troupe.yaml"),
-    'version: 1\nname: x\nagents: [{ id: a, kind: module, module: "./a.ts#run" }]\n',
-  );
-  const code = 'export const run = () => { void Promise.reject(new Error("forgotten")); return { done: 1 }; };\n';
-  writeFileSync(join(folder, "a.ts"), code);
-  const daemon = up(["--config", join(folder, "troupe.yaml"), "--data-dir", join(folder, "data")]);
-  const ready = await daemon.ready;
-  const run = { method: "POST", body: { input: {} } };
-  expect((await ask(ready, "/api/agents/a/execute", run)).status).toBe(200);
-  await daemon.logged('"reason":"forgotten"');
-  expect((await ask(ready, "/api/health")).status).toBe(200);
 });
 
 test("doctor finds what is in the way, and a backup is a store to start from", async () => {

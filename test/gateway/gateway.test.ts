@@ -1,6 +1,7 @@
 // Goal: a gateway says where it is, and leaves nobody waiting when it closes. Method: one on a port, closed while a
 // request, a stream and a second close are under way.
 
+import { Agent, get, type IncomingMessage } from "node:http";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { afterEach, expect, test } from "vitest";
@@ -26,6 +27,17 @@ test("GW1: streams end, and whoever comes afterwards is told that nobody is ther
   await Promise.all([bed.gateway.close(10_000), bed.gateway.close(10_000)]);
   await reading.catch(() => undefined);
   await expect(connect({ url }).root()).rejects.toMatchObject({ code: "DAEMON_UNREACHABLE" });
+});
+
+test("GW1: a reader that would keep its connection holds up nothing", async () => {
+  const bed = await openBed();
+  const url = await bed.gateway.listen({ host: "127.0.0.1", port: 0 });
+  const agent = new Agent({ keepAlive: true });
+  const stream = await new Promise<IncomingMessage>((heard) => get(`${url}/api/events/stream`, { agent }, heard));
+  stream.resume();
+  // The time that it is given is longer than a test may take.
+  await bed.gateway.close(600_000);
+  agent.destroy();
 });
 
 test("a port that is taken is the system's own error", async () => {

@@ -217,6 +217,7 @@ describe("asking", () => {
     expect(journal.items).toHaveLength(3);
     const rest = await bed.client.getJournal({ exec_id, from_line: journal.next_line ?? 0 });
     expect(rest.items[0]?.line).toBe(journal.next_line);
+    expect(await bed.client.getJournal({ exec_id, cursor: journal.next_cursor ?? "" })).toEqual(rest);
     await bed.ask("getJournal", { exec_id });
     await bed.ask("getHistory", { exec_id });
     const steps = await bed.ask("getSteps", { exec_id });
@@ -258,6 +259,27 @@ describe("asking", () => {
     expect((await bed.ask("triggerSchedule", at)).body["exec_id"]).not.toBe(first["exec_id"]);
     expect((await bed.ask("listSchedules")).body["items"]).toHaveLength(1);
     await expect(bed.ask("pauseSchedule", { workflow: "hello", n: 7 })).rejects.toMatchObject({ code: "NOT_FOUND" });
+  });
+
+  test("a list that is held as a whole is given in pages, too, and whole where nobody asked for pages", async () => {
+    const bed = await openBed();
+    const ids = (body: Record<string, unknown>): string[] => (body["items"] as { id: string }[]).map(({ id }) => id);
+    const { body: whole } = await bed.ask("listDefinitions", { entities: "workflows" });
+    expect(whole).toMatchObject({ next_cursor: null });
+    const found: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = { entities: "workflows" as const, limit: 3, ...(cursor !== undefined && { cursor }) };
+      const { body } = await bed.ask("listDefinitions", page);
+      expect(ids(body).length).toBeLessThanOrEqual(3);
+      found.push(...ids(body));
+      cursor = (body["next_cursor"] as string | null) ?? undefined;
+    } while (cursor !== undefined);
+    expect(found).toEqual(ids(whole));
+    for (const operation of ["listCharts", "listRuntimes", "listSchedules", "messageTypes", "getConfig"] as const) {
+      expect((await bed.ask(operation, { limit: 1 })).body["items"], operation).toHaveLength(1);
+    }
+    await expect(bed.ask("listCharts", { cursor: "next" })).rejects.toMatchObject({ code: "VALIDATION_FAILED" });
   });
 
   test("the process says how it is", async () => {

@@ -8,6 +8,7 @@ import { troupe, type Troupe } from "../../src/runtime/troupe.ts";
 import { type Disk, makeDisk, openMemory } from "../../src/store/memory.ts";
 import { randomFrom } from "../../src/testing/random.ts";
 import { virtualClock, type VirtualClock } from "../../src/testing/virtual-clock.ts";
+import { countListeners } from "../kit/listeners.ts";
 import { pass } from "../kit/passing.ts";
 import { echo, held, slow } from "./socket-bed.ts";
 
@@ -223,22 +224,13 @@ describe("a run", () => {
 
   test("RN4: is listened for only while one is open", async () => {
     const { runs, order, t, pass: wait } = await openBed();
-    let listeners = 0;
-    const { subscribe } = t.system;
-    t.system.subscribe = (listener) => {
-      listeners += 1;
-      const off = subscribe(listener);
-      return () => {
-        listeners -= 1;
-        off();
-      };
-    };
+    const listeners = countListeners(t);
     runs.begin(order("echo"));
     runs.begin(order("slow"));
-    expect(listeners).toBe(1);
+    expect(listeners()).toBe(1);
     await wait(5_000);
-    expect([runs.open(), listeners]).toEqual([1, 1]);
+    expect([runs.open(), listeners()]).toEqual([1, 1]);
     await wait(30_000);
-    expect([runs.open(), listeners]).toEqual([0, 0]);
+    expect([runs.open(), listeners()]).toEqual([0, 0]);
   });
 });

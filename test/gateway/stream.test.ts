@@ -7,6 +7,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { openStreams, type Streams } from "../../src/gateway/stream.ts";
 import { troupe, type Troupe } from "../../src/runtime/troupe.ts";
 import { type Disk, makeDisk, openMemory } from "../../src/store/memory.ts";
+import { countListeners } from "../kit/listeners.ts";
 
 type Event = { id: number | null; event: string; data: Record<string, unknown> };
 type Context = { think: (text: string) => void };
@@ -19,11 +20,16 @@ afterEach(async () => {
   }
 });
 
-async function openBed(disk: Disk = makeDisk(), heartbeatMs = 60_000) {
+async function openBed(
+  disk: Disk = makeDisk(),
+  heartbeatMs = 60_000,
+  limits: Parameters<typeof openStreams>[0]["limits"] = {},
+) {
   const t = await troupe({
     store: openMemory({ disk, commit: setImmediate }),
     agents: [
       { id: "echo", handler: () => ({ text: "ok" }) },
+      { id: "large", handler: () => ({ text: "x".repeat(500_000) }) },
       {
         id: "thinker",
         handler(_input: unknown, { think }: Context) {
@@ -34,7 +40,7 @@ async function openBed(disk: Disk = makeDisk(), heartbeatMs = 60_000) {
     ],
     tools: [{ id: "orders", handler: () => ({ state: "sent" }) }],
   });
-  const streams = openStreams({ troupe: t, heartbeatMs });
+  const streams = openStreams({ troupe: t, heartbeatMs, limits });
   const bed = { t, streams, disk };
   open.push(bed);
   return bed;
@@ -232,21 +238,69 @@ test("SS4: a stream with nothing to say is heard of now and then, and ends when 
 
 test("SS4: a client that goes away ends its stream at once, and the engine is listened to no longer", async () => {
   const { t, streams } = await openBed();
-  let listeners = 0;
-  const { subscribe } = t.system;
-  t.system.subscribe = (listener) => {
-    listeners += 1;
-    const off = subscribe(listener);
-    return () => {
-      listeners -= 1;
-      off();
-    };
-  };
+  const listeners = countListeners(t);
   const [one, two] = [streams.events({}), streams.events({ progress: true })];
   for (const stream of [one, two]) await once(stream, "readable");
-  expect([streams.stats().streams, listeners]).toEqual([2, 1]);
+  expect([streams.stats().streams, listeners()]).toEqual([2, 1]);
   one.destroy();
-  expect([streams.stats().streams, listeners]).toEqual([1, 1]);
+  expect([streams.stats().streams, listeners()]).toEqual([1, 1]);
   two.destroy();
-  expect([streams.stats().streams, listeners]).toEqual([0, 0]);
+  expect([streams.stats().streams, listeners()]).toEqual([0, 0]);
+});
+
+test("SS3: of a record with large messages no more is kept for a reader than it can be sent at once", async () => {
+  const { t, streams } = await openBed();
+  const { execId } = t.startOne({ agent: "large" }, {});
+  await t.result(execId);
+  const whole = (await t.history(execId)).map(({ line }) => line);
+  const stream = streams.events({ execId });
+  await once(stream, "readable");
+  await expect.poll(() => stream.readableLength).toBeGreaterThan(400_000);
+  expect(stream.readableLength).toBeLessThan(1_000_000);
+  const reader = reading(stream);
+  await reader.until(() => reader.events.length === whole.length);
+  expect(numbersOf(reader.events)).toEqual(whole);
+});
+
+test("SS3: a reader that has stopped reading is ended, and one that waits for something to read is not", async () => {
+  const { t, streams } = await openBed(makeDisk(), 60_000, { streamStalledMs: 50 });
+  const { execId } = t.startOne({ agent: "large" }, {});
+  await t.result(execId);
+  const quiet = streams.events({});
+  quiet.resume();
+  const silent = streams.events({ execId });
+  await once(silent, "readable");
+  await once(silent, "close");
+  expect([quiet.destroyed, streams.stats().streams]).toEqual([false, 1]);
+});
+
+test("SS5: one stream too many is refused, and there is room again when one has ended", async () => {
+  const { streams } = await openBed(makeDisk(), 60_000, { streams: 2 });
+  const [one] = [streams.events({}), streams.events({})];
+  expect(() => streams.events({})).toThrow(
+    expect.objectContaining({ code: "RATE_LIMITED", message: expect.stringContaining("raise 'streams'") as string }),
+  );
+  one.destroy();
+  await expect(reading(streams.events({ lastEventId: "0" })).until(() => true)).resolves.toBeUndefined();
+});
+
+test("SS5: others have their turn between two readers of large pages", async () => {
+  const { t, streams } = await openBed();
+  await t.result(t.startOne({ agent: "large" }, {}).execId);
+  const readers = Array.from({ length: 20 }, () => streams.events({ lastEventId: "0" }));
+  let turns = 0;
+  let isOver = false;
+  const count = (): void => {
+    turns += 1;
+    if (!isOver) setImmediate(count);
+  };
+  setImmediate(count);
+  await Promise.all(
+    readers.map(async (stream) => {
+      const reader = reading(stream);
+      await reader.until(() => reader.events.some(isEnd));
+    }),
+  );
+  isOver = true;
+  expect(turns).toBeGreaterThanOrEqual(readers.length);
 });

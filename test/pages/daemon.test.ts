@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { readConfig } from "../../src/daemon/config.ts";
 import { type Daemon, openDaemon } from "../../src/daemon/daemon.ts";
 import { builtPages, inBrowser } from "../kit/browser.ts";
-import { emptyFolder, endAll, up } from "../kit/daemon.ts";
+import { emptyFolder, up } from "../kit/daemon.ts";
+import { endAll } from "../kit/process.ts";
 import { root } from "../kit/tree.ts";
 
 let daemon: Daemon;

@@ -172,6 +172,17 @@ describe("the page of an execution", () => {
     await expect.poll(() => page.locator(".execution-tag text").textContent()).toMatch(/^[1-9]\d{2}\/\d+$/);
   });
 
+  inBrowser("says of a task that waits for what it does, in words and as of now", async ({ open }) => {
+    const { execId } = house.t.start("payout");
+    const page = await open(`${house.url}/executions/${execId}`);
+    await page.getByRole("button", { name: "task ask" }).click();
+    const facts = page.locator(".execution-details .facts");
+    await facts.getByText("waits for approval: Release the payout?").waitFor();
+    expect(await facts.locator("dt").allTextContents()).toContain("so far");
+    await house.t.cancel(execId);
+    await facts.locator("dt").getByText("took").waitFor();
+  });
+
   inBrowser("opens an exported run from its file, without asking for that run", async ({ open }) => {
     const run = house.t.start("fragile");
     await run.result();
@@ -186,6 +197,46 @@ describe("the page of an execution", () => {
     await page.keyboard.press("Home");
     await standing(page, "mend", "idle");
     expect(asked.filter((url) => url.includes(run.execId))).toEqual([]);
+  });
+
+  inBrowser("opens an exported run that is dropped on the page", async ({ open }) => {
+    const run = house.t.start("fragile");
+    await run.result();
+    const answer = await fetch(`${house.url}/api/any/executions/${run.execId}/export`);
+    const page = await open(`${house.url}/open`);
+    await page.getByText("Drop its file here").waitFor();
+    const carried = await page.evaluateHandle(`(() => {
+      const data = new DataTransfer();
+      data.items.add(new File([${JSON.stringify(await answer.text())}], "run.json", { type: "application/json" }));
+      return data;
+    })()`);
+    await page.dispatchEvent("body", "dragover", { dataTransfer: carried });
+    await page.locator('.execution-drop[data-over="true"]').waitFor();
+    await page.dispatchEvent("body", "drop", { dataTransfer: carried });
+    await standing(page, "mend", "success");
+    await page.getByText("from a file").waitFor();
+  });
+
+  inBrowser("shows a run that was imported, with its steps and without what nobody can do to it", async ({ open }) => {
+    const run = house.t.start("fragile");
+    await run.result();
+    const body = await (await fetch(`${house.url}/api/any/executions/${run.execId}/export`)).text();
+    const other = await openHouse();
+    try {
+      const headers = { "content-type": "application/json" };
+      const taken = await fetch(`${other.url}/api/executions/import`, { method: "POST", headers, body });
+      expect(taken.status, await taken.text()).toBe(201);
+      const page = await open(`${other.url}/executions`);
+      await page.locator(`.line[data-exec="${run.execId}"]`).getByText("imported").waitFor();
+      await page.locator(`.line[data-exec="${run.execId}"] a`).first().click();
+      await standing(page, "mend", "success");
+      await page.keyboard.press("Home");
+      await standing(page, "mend", "idle");
+      const deeds = await page.locator(".execution-deeds button").allTextContents();
+      expect(deeds.filter((name) => /Retry|Fork|Cancel|Pause|Signal/.test(name))).toEqual([]);
+    } finally {
+      await other.close();
+    }
   });
 
   inBrowser("says of a file that is no exported run what it is not", async ({ open }) => {

@@ -33,6 +33,7 @@ const pages: readonly (readonly [path: string, heading: string])[] = [
   ["/agents", "Agents, tools and runtimes"],
   ["/schedules", "Schedules"],
   ["/threads", "Threads"],
+  ["/open", "Open an exported execution"],
   ["/nowhere/at/all", "There is no such page"],
 ];
 
@@ -53,6 +54,17 @@ describe("every page", () => {
         expect(await unnamed(page), `${path}: controls without a name`).toEqual([]);
       }
     }
+  });
+
+  inBrowser("has where one is in sight, on a screen that has no room for all", async ({ open }) => {
+    const page = await open(`${house.url}/threads`, { width: 380 });
+    const isInSight = async (name: string): Promise<boolean> => {
+      const box = await page.getByRole("navigation").getByRole("link", { name }).boundingBox();
+      return box !== null && box.x >= 0 && box.x + box.width <= 380;
+    };
+    await expect.poll(() => isInSight("Threads")).toBe(true);
+    await page.keyboard.press("1");
+    await expect.poll(() => isInSight("Executions")).toBe(true);
   });
 
   inBrowser("is reached from every other without being loaded anew", async ({ open }) => {

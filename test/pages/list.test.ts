@@ -39,6 +39,24 @@ describe("the list of executions", () => {
     await expect.poll(() => countOf(page, "SUCCESS")).not.toBe("0");
   });
 
+  inBrowser("says what a run waits for while it waits, and why one is paused", async ({ open }) => {
+    const page = await open(`${house.url}/executions`);
+    await page.getByRole("heading", { name: "Executions" }).waitFor();
+    const { execId, result } = house.t.start("payout");
+    await rowOf(page, execId).getByText("waits for approval: Release the payout?").waitFor();
+    const { items } = await house.t.list({ run: execId, status: ["WAITING"] });
+    await house.t.resume(items[0]?.execId ?? "", { approved: true });
+    await result();
+    await rowOf(page, execId).locator('[data-status="SUCCESS"]').waitFor();
+    expect(await rowOf(page, execId).locator(".waits").count()).toBe(0);
+
+    const { execId: held } = house.t.start("listening");
+    await rowOf(page, held).getByText("waits for signal go").waitFor();
+    await house.t.pause(held, "over lunch");
+    await rowOf(page, held).getByText("over lunch").waitFor();
+    await house.t.cancel(held);
+  });
+
   inBrowser("finds by its address what it was asked for", async ({ open }) => {
     const [good, bad] = [house.t.start("hello", { name: "Ada", tone: "dry" }), house.t.start("broken")];
     await Promise.all([good.result(), bad.result()]);

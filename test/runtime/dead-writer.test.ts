@@ -39,7 +39,7 @@ test("a troupe whose writer has died says it, refuses, stops, and is whole when 
     await writers[0]?.terminate();
     await dead;
     expect(said).toEqual([expect.stringMatching(/^nothing can be written: the writer of .*troupe.db has ended/)]);
-    const gone = { code: "INTERNAL_ERROR", message: expect.stringContaining("start again") };
+    const gone = { code: "STORE_UNAVAILABLE", message: expect.stringContaining("start again") };
     expect(await refusal(() => it.run("works"))).toMatchObject(gone);
     expect(await refusal(() => it.cancel(execId))).toMatchObject(gone);
     expect(await refusal(() => it.list())).toMatchObject(gone);

@@ -194,7 +194,7 @@ export function storeContract(name: string, makeBed: () => Bed, numRuns: number)
         await committed(store, script.seq);
         expect(store.pending()).toBe(0);
         expect(store.trouble()).toBeNull();
-        expect(told.map((trouble) => trouble?.code)).toEqual(["INTERNAL_ERROR", undefined]);
+        expect(told.map((trouble) => trouble?.code)).toEqual(["STORE_UNAVAILABLE", undefined]);
         await agrees(store);
         await store.close();
       });

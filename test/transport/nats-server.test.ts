@@ -1,12 +1,15 @@
 // Goal: a server of our own lets nobody else in, keeps what it has acknowledged, and is there again when it died.
 // Method: the real server, killed as a crash would; its configuration is read where no test can pull the plug.
 
-import { readFileSync, statSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { expect, test, vi } from "vitest";
-import { findNatsServer } from "../../src/transport/nats-server.ts";
+import { findNatsServer, startNatsServer } from "../../src/transport/nats-server.ts";
 import { openNats } from "../../src/transport/nats.ts";
 import { bytes, connectTo, eventOf, natsForThisFile, silent } from "../kit/nats.ts";
 
@@ -47,6 +50,42 @@ test("NV2: after a death it has what it had acknowledged, and it writes through 
   expect(readFileSync(join(directory(), "server.conf"), "utf8")).toContain("sync_interval: always");
   await manager.close();
   await transport.close();
+});
+
+test("NV3: after a death it is there again also where its folder was deleted under it", async () => {
+  const transport = await open("deleted");
+  const a = connectTo(transport, "a", silent);
+  await transport.settled();
+  rmSync(directory(), { recursive: true });
+  server().kill();
+  await vi.waitFor(() => expect(a.connected()).toBe(false), { timeout: 20_000 });
+  await vi.waitFor(() => expect(a.connected()).toBe(true), { timeout: 20_000 });
+  await a.publish(eventOf("deleted", 1, "started"), bytes("after"), { stored: true });
+  await transport.close();
+});
+
+test("NV4: what was left running over its streams is ended first, and nobody else who has the pid", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "troupe-nats-left-"));
+  const waits = ["-e", "setInterval(() => undefined, 1_000); process.stdout.write('there')"];
+  const start = () => startNatsServer({ directory: folder, clock, report: silent });
+  for (const [isLeft, more] of [
+    [true, [join(folder, "server.conf")]],
+    [false, []],
+  ] as const) {
+    const other = spawn(process.execPath, [...waits, ...more], { stdio: ["ignore", "pipe", "ignore"] });
+    const gone = once(other, "exit");
+    await once(other.stdout, "data");
+    writeFileSync(join(folder, "server.pid"), String(other.pid));
+    const own = await start();
+    expect(Number(readFileSync(join(folder, "server.pid"), "utf8"))).toBe(own.pid());
+    await own.stop();
+    if (!isLeft) {
+      expect([other.exitCode, other.signalCode]).toEqual([null, null]);
+      other.kill();
+    }
+    await gone;
+  }
+  rmSync(folder, { recursive: true });
 });
 
 test("a server that is none, or too old, is refused with what to do", () => {

@@ -162,7 +162,7 @@ const lineage: readonly string[] = Object.values(lineageLabels);
 /** For these the same code has other reasons, too. */
 const ambiguous: readonly string[] = ["labelsMax"];
 /** Whatever is asked of a process that stops, or of a disk that is full, is refused for that. */
-const otherwise: readonly string[] = ["INVALID_STATE", "INTERNAL_ERROR"];
+const otherwise: readonly string[] = ["INVALID_STATE", "INTERNAL_ERROR", "STORE_UNAVAILABLE"];
 
 /** What clients tried: what is too much is refused as it is said, and what is not is not. */
 function* tried(evidence: Evidence, max: Limits): Generator<string> {

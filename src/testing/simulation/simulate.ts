@@ -301,7 +301,8 @@ class Simulation {
     this.#commitMs = 0;
     this.#disk.mend();
     for (const release of this.#hanging.splice(0)) release();
-    for (const what of seenOtherwise(this.#disk, this.#life?.troupe.system)) this.#find("I5", what);
+    const { seed } = this.#scenario;
+    for (const what of seenOtherwise(this.#disk, seed, this.#life?.troupe.system)) this.#find("I5", what);
   }
 
   async #untilQuiet(): Promise<void> {
