@@ -1,5 +1,6 @@
 // A form made from a JSON Schema: fields, nested ones and lists; what has no form of its own is typed as JSON.
 
+import type { ComponentChildren } from "preact";
 import { JsonField } from "../parts/json-field.tsx";
 import { type Defect, initialOf, isPlain, resolved, type Schema, typeOf } from "./schema.ts";
 
@@ -65,14 +66,9 @@ function Field(props: Props) {
   const type = isPlain(schema) ? typeOf(schema) : "other";
   if (type === "object" && schema.properties) {
     return (
-      <fieldset>
-        <legend>
-          {label}
-          {isRequired && <Star />}
-        </legend>
-        {schema.description !== undefined && <p class="hint muted small">{schema.description}</p>}
+      <Group label={label} schema={schema} isRequired={isRequired}>
         <Fields {...props} schema={schema} value={isObject(value) ? value : {}} />
-      </fieldset>
+      </Group>
     );
   }
   if (type === "array" && schema.items !== undefined) return <List {...props} schema={schema} />;
@@ -172,6 +168,18 @@ function textOf(value: unknown): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
+type GroupProps = { label: string; schema: Schema; isRequired: boolean; children: ComponentChildren };
+const Group = ({ label, schema, isRequired, children }: GroupProps) => (
+  <fieldset>
+    <legend>
+      {label}
+      {isRequired && <Star />}
+    </legend>
+    {schema.description !== undefined && <p class="hint muted small">{schema.description}</p>}
+    {children}
+  </fieldset>
+);
+
 function List({ schema, ...props }: Props & { readonly schema: Schema }) {
   const { name, path, root, value, isRequired, defects, isTouched, set } = props;
   const items = Array.isArray(value) ? (value as unknown[]) : [];
@@ -179,12 +187,7 @@ function List({ schema, ...props }: Props & { readonly schema: Schema }) {
   const own = defects.filter(({ path: at, message }) => at === path && (isTouched || message !== "is required"));
   const label = schema.title ?? name;
   return (
-    <fieldset>
-      <legend>
-        {label}
-        {isRequired && <Star />}
-      </legend>
-      {schema.description !== undefined && <p class="hint muted small">{schema.description}</p>}
+    <Group label={label} schema={schema} isRequired={isRequired}>
       {items.map((item, index) => (
         <div class="item" key={index}>
           <div class="grow">
@@ -222,7 +225,7 @@ function List({ schema, ...props }: Props & { readonly schema: Schema }) {
           </span>
         ))}
       </div>
-    </fieldset>
+    </Group>
   );
 }
 

@@ -4,15 +4,10 @@
 //   run ──freeze──▶ JSON ──thaw──▶ run
 
 import type { AnyStateMachine } from "xstate";
+import { runCharts } from "../machines/charts.ts";
 import { agentDispatch } from "../machines/agent-dispatch.ts";
-import { agentExecution } from "../machines/agent-execution.ts";
-import { freeze, type Frozen, type Life, thaw } from "../machines/step.ts";
 import { handlerRun } from "../machines/handler-run.ts";
-import { taskAttempt } from "../machines/task-attempt.ts";
-import { taskDispatch } from "../machines/task-dispatch.ts";
-import { taskExecution } from "../machines/task-execution.ts";
-import { toolExecution } from "../machines/tool-execution.ts";
-import { workflowExecution } from "../machines/workflow-execution.ts";
+import { freeze, type Frozen, type Life, thaw } from "../machines/step.ts";
 import type { Message } from "../protocol/catalogue.ts";
 import type { Component as Code } from "../protocol/entry.ts";
 import type { Cause } from "./component.ts";
@@ -25,16 +20,7 @@ import { type Execution, placeOf } from "./state-manager.ts";
 
 /** The charts that live in runs, by the id they have in the log. */
 export const charts: Readonly<Record<string, AnyStateMachine>> = Object.fromEntries(
-  [
-    workflowExecution,
-    taskExecution,
-    taskDispatch,
-    taskAttempt,
-    agentExecution,
-    toolExecution,
-    agentDispatch,
-    handlerRun,
-  ].map((machine) => [machine.id, machine as AnyStateMachine]),
+  runCharts.map((machine) => [machine.id, machine]),
 );
 
 export type Actor = {

@@ -5,7 +5,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { loadWorkflow } from "../language/load.ts";
 import { isError, problemText } from "../language/problems.ts";
 import type { WorkflowSpec } from "../language/spec.ts";
-import { TroupeError } from "../protocol/errors.ts";
+import { fromUnknown, TroupeError } from "../protocol/errors.ts";
 import type { Shown } from "../runtime/questions.ts";
 import { troupe } from "../runtime/troupe.ts";
 import type { Execution } from "./pick.ts";
@@ -75,13 +75,15 @@ export async function runHere(given: string, file: string | undefined, options: 
     const patience = waitMs === undefined ? [] : [AbortSignal.timeout(waitMs)];
     const isWished = await untilInterrupted(async (wish) => {
       const signal = AbortSignal.any([wish, ...patience]);
-      const end = result();
-      // What has ended in the same moment cannot be canceled, and its end is told all the same.
-      signal.addEventListener(
-        "abort",
-        () => void here.cancel(execId, wish.aborted ? "interrupted" : "over its --wait").catch(() => undefined),
-      );
-      await end;
+      const canceled = new Promise<never>((_, reject) => {
+        signal.addEventListener("abort", () => {
+          here.cancel(execId, wish.aborted ? "interrupted" : "over its --wait").catch((error: unknown) => {
+            // What has ended in the same moment cannot be canceled, and its end is told all the same.
+            if (fromUnknown(error).code !== "INVALID_STATE") reject(fromUnknown(error));
+          });
+        });
+      });
+      await Promise.race([result(), canceled]);
       return wish.aborted;
     });
     off();

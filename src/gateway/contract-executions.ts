@@ -56,6 +56,8 @@ const lines = z.strictObject({
 });
 const pageOfLines = z.object({ ...listOf(journalLine).shape, next_line: z.int().nullable() });
 const one = z.strictObject({ entities: entitiesOrAny, exec_id: execId });
+/** What is asked of one execution. */
+const asking = { scope: "read", tags: asked, params: one } as const;
 /** A browser cannot set headers on what it follows. */
 const followed = {
   progress: z.boolean().optional().meta({ description: "with what handlers say while they run" }),
@@ -93,47 +95,35 @@ export const executionRoutes = {
   }),
   getExecution: route(paths.getExecution, {
     summary: "One execution as it stands",
-    scope: "read",
-    tags: asked,
-    params: one,
+    ...asking,
     answers: { 200: execution },
   }),
   getStatus: route(paths.getStatus, {
     summary: "Only how one execution stands",
-    scope: "read",
-    tags: asked,
-    params: one,
+    ...asking,
     answers: { 200: executionStatus },
   }),
   getHistory: route(paths.getHistory, {
     summary: "The messages of an execution that took effect, in order",
-    scope: "read",
-    tags: asked,
-    params: one,
+    ...asking,
     query: lines,
     answers: { 200: pageOfLines },
   }),
   getJournal: route(paths.getJournal, {
     summary: "All messages of an execution, also those that were late or not allowed",
-    scope: "read",
-    tags: asked,
-    params: one,
+    ...asking,
     query: lines,
     answers: { 200: pageOfLines },
   }),
   getSteps: route(paths.getSteps, {
     summary: "The steps of all charts of a run, in order",
-    scope: "read",
-    tags: asked,
-    params: one,
+    ...asking,
     query: z.strictObject({ after_seq: z.int().min(0).optional(), limit: z.int().min(1).max(10_000).optional() }),
     answers: { 200: steps },
   }),
   getTree: route(paths.getTree, {
     summary: "All executions of the run that this one is a part of",
-    scope: "read",
-    tags: asked,
-    params: one,
+    ...asking,
     answers: {
       200: z.object({
         items: z.array(execution),
@@ -143,9 +133,7 @@ export const executionRoutes = {
   }),
   getWhy: route(paths.getWhy, {
     summary: "What it waits for, since when, and what would end that",
-    scope: "read",
-    tags: asked,
-    params: one,
+    ...asking,
     answers: { 200: why },
   }),
   getCancelReport: route(paths.getCancelReport, {
@@ -157,9 +145,7 @@ export const executionRoutes = {
   }),
   exportExecution: route(paths.exportExecution, {
     summary: "A whole run as one file, to be looked at elsewhere",
-    scope: "read",
-    tags: asked,
-    params: one,
+    ...asking,
     answers: { 200: data },
   }),
   importExecution: route(paths.importExecution, {

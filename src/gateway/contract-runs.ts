@@ -24,6 +24,8 @@ const steered = ["steering"] as const;
 
 const idOf = z.strictObject({ id: definitionId });
 const ofOne = z.strictObject({ exec_id: execId });
+/** What is told to one execution. */
+const steering = { scope: "run", tags: steered, params: ofOne } as const;
 const start = z.strictObject({ input: z.unknown().optional(), labels: labels.optional() });
 const ended = { 200: execution, 202: accepted };
 const waitMs = z.strictObject({
@@ -120,75 +122,57 @@ export const runRoutes = {
 
   pauseExecution: route(paths.pauseExecution, {
     summary: "Pauses a workflow: what is under way goes on to its end, nothing new begins",
-    scope: "run",
-    tags: steered,
-    params: ofOne,
+    ...steering,
     body: reason,
     answers: { 202: acknowledged },
   }),
   resumeExecution: route(paths.resumeExecution, {
     summary: "Lets a paused workflow go on",
-    scope: "run",
-    tags: steered,
-    params: ofOne,
+    ...steering,
     body: z.strictObject({ resume_data: z.unknown().optional() }),
     answers: { 202: acknowledged },
   }),
   cancelExecution: route(paths.cancelExecution, {
     summary: "Ends a workflow and all below it",
-    scope: "run",
-    tags: steered,
-    params: ofOne,
+    ...steering,
     query: reportWaitMs,
     body: reason,
     answers: { 202: canceled },
   }),
   signalExecution: route(paths.signalExecution, {
     summary: "Gives a signal to a workflow; it is kept for a wait that comes later",
-    scope: "run",
-    tags: steered,
-    params: ofOne,
+    ...steering,
     body: z.strictObject({ name: z.string().min(1).max(256), payload: z.unknown().optional() }),
     answers: { 202: acknowledged },
   }),
   retryExecution: route(paths.retryExecution, {
     summary: "Begins an ended workflow once more, at its beginning or at one of its tasks",
-    scope: "run",
-    tags: steered,
-    params: ofOne,
+    ...steering,
     body: z.strictObject({ from: z.string().optional(), input: z.unknown().optional(), definition }),
     answers: { 202: retried },
   }),
   forkExecution: route(paths.forkExecution, {
     summary: "Begins a second run with the results that this one had when a task began",
-    scope: "run",
-    tags: steered,
-    params: ofOne,
+    ...steering,
     body: z.strictObject({ from: z.string(), input: z.unknown().optional(), definition, labels: labels.optional() }),
     answers: { 202: forked },
   }),
   resumeTask: route(paths.resumeTask, {
     summary: "Gives a waiting task what it waits for, an approval for example",
-    scope: "run",
-    tags: steered,
-    params: ofOne,
+    ...steering,
     body: z.strictObject({ resume_data: z.unknown().optional() }),
     answers: { 202: acknowledged },
   }),
   cancelTask: route(paths.cancelTask, {
     summary: "Ends a task and all below it",
-    scope: "run",
-    tags: steered,
-    params: ofOne,
+    ...steering,
     query: reportWaitMs,
     body: reason,
     answers: { 202: canceled },
   }),
   cancelAgent: route(paths.cancelAgent, {
     summary: "Ends one run of an agent",
-    scope: "run",
-    tags: steered,
-    params: ofOne,
+    ...steering,
     query: reportWaitMs,
     body: reason,
     answers: { 202: canceled },

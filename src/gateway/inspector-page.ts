@@ -224,8 +224,7 @@ find("door").addEventListener("submit", (event) => {
 });
 setInterval(() => {
   if (document.hidden || document.activeElement === find("execution")) return;
-  // That the daemon is gone is said where its frames are awaited.
-  listExecutions().catch(() => undefined);
+  listExecutions().catch((error) => state("the list of executions is of before: " + error.message));
 }, listMs);
 if (asked.has("speed")) find("speed").value = asked.get("speed");
 begin();

@@ -5,32 +5,11 @@
 //   DF1. XState makes a machine of it with the same states, and whatever a life's value is, is one of that machine.
 
 import type { AnyStateMachine, StateValue } from "xstate";
-import { agentDispatch } from "./agent-dispatch.ts";
-import { agentExecution } from "./agent-execution.ts";
 import { agentRuntime } from "./agent-runtime.ts";
+import { runCharts } from "./charts.ts";
 import { conversation } from "./conversation.ts";
-import { handlerRun } from "./handler-run.ts";
-import { taskAttempt } from "./task-attempt.ts";
-import { taskDispatch } from "./task-dispatch.ts";
-import { taskExecution } from "./task-execution.ts";
-import { toolExecution } from "./tool-execution.ts";
-import { workflowExecution } from "./workflow-execution.ts";
 
 export type ChartDefinition = { readonly id: string; readonly [key: string]: unknown };
-
-/** Every chart: those of an execution, outermost first, and what executions are a part of. */
-const machines: readonly AnyStateMachine[] = [
-  workflowExecution,
-  taskExecution,
-  taskDispatch,
-  taskAttempt,
-  agentExecution,
-  toolExecution,
-  agentDispatch,
-  handlerRun,
-  agentRuntime,
-  conversation,
-];
 
 /** Without what makes its context, which is code; code within it is told by its name. */
 export function definitionOf({ config }: AnyStateMachine): ChartDefinition {
@@ -43,7 +22,7 @@ const named = (_key: string, value: unknown): unknown =>
 
 /** The definitions of all charts, by id. */
 export const chartDefinitions: ReadonlyMap<string, ChartDefinition> = new Map(
-  machines.map((machine) => [machine.id, definitionOf(machine)]),
+  [...runCharts, agentRuntime, conversation].map((machine) => [machine.id, definitionOf(machine)]),
 );
 
 type Place = { tags?: unknown; meta?: unknown; states?: Record<string, Place> };

@@ -8,8 +8,7 @@
 //   X3. A line at its limit takes nothing more: the newest is dropped and counted, the first of a row is reported.
 
 import { TroupeError } from "../protocol/errors.ts";
-import { clip, refusal } from "../protocol/refusal.ts";
-import { isConcrete } from "../protocol/subjects.ts";
+import { checkBytes, checkGroup, checkSubjects } from "./outgoing.ts";
 import { SubjectTrie } from "./subject-trie.ts";
 import type { Delivery, Outgoing } from "./transport.ts";
 import { WaitingLine } from "./waiting-line.ts";
@@ -69,9 +68,7 @@ export class Exchange {
       const message = `there are ${subscriptionsMax} subscriptions already`;
       throw new TroupeError("RATE_LIMITED", message, { limit: "subscriptionsMax", max: subscriptionsMax });
     }
-    if (wish.group !== undefined && !isConcrete(wish.group)) {
-      throw refusal("malformed_subject", `"${clip(wish.group)}" cannot be the name of a group`);
-    }
+    checkGroup(wish.group);
     const subscriber = { ...wish, line: new WaitingLine(), chosenAt: 0, dropping: false };
     this.#trie.add(wish.pattern, subscriber);
     this.#subscribers.add(subscriber);
@@ -88,7 +85,8 @@ export class Exchange {
   }
 
   publish(from: object, subject: string, bytes: Uint8Array, { headers, reply }: Outgoing): void {
-    this.#check(subject, bytes, reply);
+    checkSubjects(subject, reply);
+    checkBytes(subject, bytes.byteLength, this.#limits.payloadBytes);
     const delivery = Object.freeze({
       subject,
       bytes,
@@ -101,19 +99,6 @@ export class Exchange {
     // Only who published is told that nobody hears it.
     const answer = Object.freeze({ subject: reply, bytes: nothing, headers: noHeaders, status: 503 as const });
     for (const hearer of this.#trie.match(reply)) if (hearer.connection === from) this.#enqueue(hearer, answer);
-  }
-
-  #check(subject: string, bytes: Uint8Array, reply: string | undefined): void {
-    for (const given of reply === undefined ? [subject] : [subject, reply]) {
-      if (isConcrete(given)) continue;
-      const says = `nothing can be published to "${clip(given)}": an empty token, a blank or a wildcard`;
-      throw refusal("malformed_subject", says);
-    }
-    const { payloadBytes } = this.#limits;
-    if (bytes.byteLength <= payloadBytes) return;
-    const message = `${bytes.byteLength} bytes for "${subject}" are over the limit of ${payloadBytes}`;
-    const details = { limit: "payloadBytes", max: payloadBytes, bytes: bytes.byteLength };
-    throw new TroupeError("PAYLOAD_TOO_LARGE", message, details);
   }
 
   #hearersOf(subject: string, from: object): Subscriber[] {

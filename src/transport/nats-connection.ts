@@ -14,10 +14,10 @@ import type { JetStreamClient, JetStreamManager } from "@nats-io/jetstream";
 import type { Msg, NatsConnection, Subscription as Core } from "@nats-io/transport-node";
 import { TroupeError } from "../protocol/errors.ts";
 import { clip, refusal } from "../protocol/refusal.ts";
-import { isConcrete } from "../protocol/subjects.ts";
 import { consume, type Consuming } from "./nats-consumer.ts";
 import { deliveryOf, headersOf, isLate, isUnheard, matcherOf, noHeaders, notKept } from "./nats-message.ts";
 import { heardOf } from "./nats-patterns.ts";
+import { checkBytes, checkGroup, checkSubjects } from "./outgoing.ts";
 import type { StreamPlan } from "./nats-streams.ts";
 import type { Connection, Delivery, Headers, Outgoing, Subscription, TransportClock } from "./transport.ts";
 
@@ -95,13 +95,15 @@ export class NatsLink implements Connection {
     }
   }
   async #reopen(): Promise<void> {
-    try {
-      if (this.#link) await this.#parts.mend(this.#link);
-    } catch (error) {
-      // What cannot be kept then says so itself.
-      this.#parts.onFault(error, "");
-    }
+    if (this.#link) await this.#mend(this.#link, "");
     this.#move("cut", "open");
+  }
+  async #mend(link: Link, subject: string): Promise<void> {
+    try {
+      await this.#parts.mend(link);
+    } catch (error) {
+      this.#parts.onFault(error, subject);
+    }
   }
   #move(from: "open" | "cut", to: "open" | "cut"): void {
     if (this.#state !== from) return;
@@ -155,9 +157,7 @@ export class NatsLink implements Connection {
       } catch (error) {
         if (error instanceof TroupeError) throw error;
         const failed = notKept(subject, error);
-        // Whoever published is told of this failure; if the stream cannot be made either, the next one says so again.
-        if (failed.details["reason"] === "no_stream" && this.#link)
-          await this.#parts.mend(this.#link).catch(() => undefined);
+        if (failed.details["reason"] === "no_stream" && this.#link) await this.#mend(this.#link, subject);
         throw failed;
       }
     })();
@@ -202,9 +202,7 @@ export class NatsLink implements Connection {
         `"${clip(pattern)}" is no pattern: an empty token, a blank or a stray wildcard`,
       );
     }
-    if (group !== undefined && !isConcrete(group)) {
-      throw refusal("malformed_subject", `"${clip(group)}" cannot be the name of a group`);
-    }
+    checkGroup(group);
     const entry: Entry = { pattern, group, isPassing, hear, isOver: false, free: this.#parts.occupy(), consuming: [] };
     this.#entries.add(entry);
     this.#whenOpen(() => this.#attach(entry));
@@ -296,17 +294,11 @@ export class NatsLink implements Connection {
   }
 
   #check(subject: string, bytes: Uint8Array, reply: string | undefined): void {
-    for (const given of reply === undefined ? [subject] : [subject, reply]) {
-      if (isConcrete(given)) continue;
-      const says = `nothing can be published to "${clip(given)}": an empty token, a blank or a wildcard`;
-      throw refusal("malformed_subject", says);
-    }
+    checkSubjects(subject, reply);
+    const { payloadBytes } = this.#parts;
     const server = this.#link?.nc.info?.max_payload ?? Infinity;
-    const max = Math.min(this.#parts.payloadBytes, server);
-    if (bytes.byteLength <= max) return;
-    const message = `${bytes.byteLength} bytes for "${subject}" are over the limit of ${max}`;
-    const limit = max === server ? "max_payload of the NATS server" : "payloadBytes";
-    throw new TroupeError("PAYLOAD_TOO_LARGE", message, { limit, max, bytes: bytes.byteLength });
+    checkBytes(subject, bytes.byteLength, payloadBytes);
+    checkBytes(subject, bytes.byteLength, server, "max_payload of the NATS server");
   }
 
   #over(what: string): TroupeError {

@@ -9,6 +9,9 @@ import { type Inspector, type InspectorSettings, openInspector } from "../../src
 import type { TaskSpec } from "../../src/language/spec.ts";
 import type { Options, Troupe } from "../../src/runtime/troupe.ts";
 import { troupe } from "../../src/runtime/troupe.ts";
+import { openMemory } from "../../src/store/memory.ts";
+import { randomFrom } from "../../src/testing/random.ts";
+import { newClock } from "../kit/virtual-troupe.ts";
 
 export type Frame = {
   type: string;
@@ -29,7 +32,7 @@ export type Frame = {
 const wait: TaskSpec = { id: "wait", type: "wait", wait: { signal: "go" }, timeout: "1h" };
 const ask: TaskSpec = { id: "ask", type: "agent", agent: "clerk" };
 
-export const workflows: NonNullable<Options["workflows"]> = [
+const workflows: NonNullable<Options["workflows"]> = [
   { id: "short", tasks: [ask] },
   { id: "patient", tasks: [{ ...wait, next: "ask" } as TaskSpec, ask] },
   { id: "parent", tasks: [{ id: "child", type: "workflow", workflow: "short", next: "ask" }, ask] },
@@ -139,4 +142,18 @@ export function checkFrames(frames: readonly Frame[]): void {
     // It throws for a state that the machine does not have.
     else machines.get(sessionId)?.resolveState({ value: snapshot.value as never, context: {} });
   }
+}
+
+/** A troupe with these workflows in virtual time, and no inspector yet. */
+export async function openHere() {
+  const clock = newClock();
+  const here = await troupe({
+    store: openMemory(),
+    clock,
+    random: randomFrom(1),
+    workflows,
+    agents: [{ id: "clerk", handler: (input: unknown) => ({ heard: input }) }],
+    tools: [{ id: "look", handler: () => ({ seen: true }) }],
+  });
+  return { here, clock };
 }

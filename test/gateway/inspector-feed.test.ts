@@ -4,26 +4,14 @@
 import { describe, expect, test } from "vitest";
 import { openFeed, rootOf } from "../../src/gateway/inspector-feed.ts";
 import { openStage } from "../../src/gateway/inspector-stage.ts";
-import { troupe } from "../../src/runtime/troupe.ts";
-import { openMemory } from "../../src/store/memory.ts";
-import { randomFrom } from "../../src/testing/random.ts";
 import { pass } from "../kit/passing.ts";
-import { newClock } from "../kit/virtual-troupe.ts";
-import { workflows } from "./inspector-bed.ts";
+import { openHere } from "./inspector-bed.ts";
 
 const second = 1_000;
 
 async function bed() {
-  const clock = newClock();
+  const { here, clock } = await openHere();
   const logged: string[] = [];
-  const here = await troupe({
-    store: openMemory(),
-    clock,
-    random: randomFrom(1),
-    workflows,
-    agents: [{ id: "clerk", handler: (input: unknown) => ({ heard: input }) }],
-    tools: [{ id: "look", handler: () => ({ seen: true }) }],
-  });
   const stage = openStage(clock);
   const feed = openFeed(here, stage, (_level, message) => void logged.push(message));
   return { here, clock, stage, feed, logged };

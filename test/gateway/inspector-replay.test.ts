@@ -4,28 +4,12 @@
 import { describe, expect, test } from "vitest";
 import { play } from "../../src/gateway/inspector-replay.ts";
 import type { Viewer } from "../../src/gateway/inspector-stage.ts";
-import { type Troupe, troupe } from "../../src/runtime/troupe.ts";
-import { openMemory } from "../../src/store/memory.ts";
-import { randomFrom } from "../../src/testing/random.ts";
+import type { Troupe } from "../../src/runtime/troupe.ts";
 import type { VirtualClock } from "../../src/testing/virtual-clock.ts";
 import { pass } from "../kit/passing.ts";
-import { newClock } from "../kit/virtual-troupe.ts";
-import { checkFrames, type Frame, lastOf, workflows } from "./inspector-bed.ts";
+import { checkFrames, type Frame, lastOf, openHere } from "./inspector-bed.ts";
 
 const second = 1_000;
-
-async function bed() {
-  const clock = newClock();
-  const here = await troupe({
-    store: openMemory(),
-    clock,
-    random: randomFrom(1),
-    workflows,
-    agents: [{ id: "clerk", handler: (input: unknown) => ({ heard: input }) }],
-    tools: [{ id: "look", handler: () => ({ seen: true }) }],
-  });
-  return { here, clock };
-}
 
 function screen() {
   const frames: Frame[] = [];
@@ -57,7 +41,7 @@ async function played(here: Troupe, clock: VirtualClock, run: string, speed: num
 
 describe("a play", () => {
   test("IP1: shows everything of a run in the order of the log, with what it called, and ends", async () => {
-    const { here, clock } = await bed();
+    const { here, clock } = await openHere();
     const { execId, result } = here.start("parent");
     await pass(clock, second);
     await result();
@@ -78,7 +62,7 @@ describe("a play", () => {
   });
 
   test("IP1: shows a run that is large piece by piece", async () => {
-    const { here, clock } = await bed();
+    const { here, clock } = await openHere();
     const { execId, result } = here.start("many");
     await pass(clock, second);
     await result();
@@ -89,7 +73,7 @@ describe("a play", () => {
   });
 
   test("IP2: takes the time between two steps, divided by the speed", async () => {
-    const { here, clock } = await bed();
+    const { here, clock } = await openHere();
     const run = await ended(here, clock);
     const slow = await played(here, clock, run, 1, 2 * second);
     expect(lastOf(slow.frames, `chart/${run}`)?.value).toBe("wait");
@@ -102,7 +86,7 @@ describe("a play", () => {
   });
 
   test("IP2: waits for a viewer that has too much before it", async () => {
-    const { here, clock } = await bed();
+    const { here, clock } = await openHere();
     const run = await ended(here, clock);
     const shown = screen();
     shown.waiting = 1_000_000;
@@ -115,7 +99,7 @@ describe("a play", () => {
   });
 
   test("that is ended shows nothing more, and leaves no alarm", async () => {
-    const { here, clock } = await bed();
+    const { here, clock } = await openHere();
     const run = await ended(here, clock);
     const before = clock.pending();
     const { frames, over, end } = await played(here, clock, run, 1, second);
