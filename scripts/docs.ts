@@ -6,6 +6,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "nod
 import { dirname, join } from "node:path";
 import { asyncapi } from "./docs/asyncapi.ts";
 import { charts } from "./docs/charts.ts";
+import { check } from "./docs/check.ts";
 import { cli } from "./docs/cli.ts";
 import type { Document } from "./docs/document.ts";
 import { editorSchemas } from "./docs/editor-schemas.ts";
@@ -29,6 +30,7 @@ const generators: readonly Generator[] = [
   failures,
   flows,
   language,
+  check,
   drawings,
   editorSchemas,
   cli,

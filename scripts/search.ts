@@ -7,7 +7,11 @@ import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
-import { historyOf, scenarioOf, shrink, simulate, textOf, type Finding } from "../src/testing/index.ts";
+import { scenarioOf } from "../src/testing/simulation/draw.ts";
+import type { Finding } from "../src/testing/simulation/evidence.ts";
+import { historyOf } from "../src/testing/simulation/history.ts";
+import { playScenario } from "../src/testing/simulation/play-scenario.ts";
+import { shrink, textOf } from "../src/testing/simulation/shrink.ts";
 import { version } from "../src/version.ts";
 import { codeOf, enter as enterIn } from "./ledger.ts";
 
@@ -24,7 +28,7 @@ async function work({ from, seeds, first, step }: Share): Promise<void> {
   const tell = (news: News): void => parentPort?.postMessage(news);
   let done = 0;
   for (let index = first; index < seeds; index += step) {
-    const { findings } = await simulate(scenarioOf(from + index));
+    const { findings } = await playScenario(scenarioOf(from + index));
     done += 1;
     if (findings.length > 0) return tell({ kind: "found", seed: from + index, findings });
     if (done % newsEvery === 0) tell({ kind: "progress", done, next: from + index + step });
@@ -34,10 +38,10 @@ async function work({ from, seeds, first, step }: Share): Promise<void> {
 
 async function replay(seed: number): Promise<void> {
   const scenario = scenarioOf(seed);
-  const { findings } = await simulate(scenario);
+  const { findings } = await playScenario(scenario);
   if (findings.length === 0) return console.log(`seed ${seed}: nothing found`);
   const shrunk = await shrink(scenario, findings);
-  const { evidence } = await simulate(shrunk.scenario);
+  const { evidence } = await playScenario(shrunk.scenario);
   console.log(`what is left of seed ${seed} after ${shrunk.plays} plays:\n${textOf(shrunk.scenario)}\n`);
   console.log(historyOf(evidence).join("\n"));
   for (const { invariant, what } of shrunk.findings) console.log(`${invariant}: ${what}`);

@@ -1,7 +1,7 @@
 // Goal: every example does what its README says. Method: each project is loaded from its folder and run through the
 // door in virtual time; how it ends is asserted, and what was written down on the way.
 
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { loadProject } from "../src/language/load.ts";
@@ -15,7 +15,7 @@ import { run as runProgram } from "./kit/troupe.ts";
 const second = 1_000;
 const hour = 3_600 * second;
 const examples = readdirSync(join(root, "examples"), { withFileTypes: true })
-  .filter((entry) => entry.isDirectory())
+  .filter((entry) => entry.isDirectory() && existsSync(join(root, "examples", entry.name, "troupe.yaml")))
   .map(({ name }) => name);
 
 /** Starts it, lets so much time pass, and gives how it stands. */

@@ -53,13 +53,14 @@ function Runtimes({ items }: { items: readonly Runtime[] | undefined }) {
             <tr>
               <th>Runtime</th>
               <th>State</th>
+              <th>Written in</th>
               <th>In flight</th>
               <th>Last heard</th>
               <th class="spare">Serves</th>
             </tr>
           </thead>
           <tbody>
-            {items.map(({ exec_id, id, state, agents, held, max, heard_at }) => (
+            {items.map(({ exec_id, id, state, language, version, agents, held, max, heard_at, last_error }) => (
               <tr key={exec_id}>
                 <td>
                   <strong>{id}</strong>
@@ -72,11 +73,17 @@ function Runtimes({ items }: { items: readonly Runtime[] | undefined }) {
                     {state}
                   </span>
                 </td>
+                <td class="nowrap">{[language ?? "-", version].filter(Boolean).join(" ")}</td>
                 <td class="nowrap">
                   <meter min={0} max={max} value={held} aria-label={`${held} of ${max} in flight`} /> {held} of {max}
                 </td>
                 <td>
                   <Time at={heard_at} />
+                  {last_error && (
+                    <div class="small" title={last_error.message}>
+                      {last_error.code} <Time at={last_error.at} />
+                    </div>
+                  )}
                 </td>
                 <td class="spare">
                   <span class="row">

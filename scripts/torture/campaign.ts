@@ -9,7 +9,9 @@ import { join } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
 import { openAudit } from "./audit.ts";
 import { openClients } from "./clients.ts";
+import type { Ran } from "./company.ts";
 import { openLedger, ranIn } from "./ledger.ts";
+import type { Orders } from "./engine.ts";
 import { begin, type Life } from "./life.ts";
 
 export type Report = {
@@ -33,18 +35,18 @@ type Way = "kill" | "freeze" | "drain" | "early";
 /** In this order, over and over; how long each takes is left to chance. */
 const rota: readonly Way[] = ["kill", "freeze", "drain", "kill", "early", "kill", "kill", "kill"];
 
-const clientCount = 12;
+export const clientCount = 12;
 const drainMs = 15_000;
-const calmMs = 30_000;
+const calmMs = 60_000;
 
 export type Plan = { cycles: number; random: () => number; report?: (line: string) => void; keep?: boolean };
 
-type Stage = ReturnType<typeof openStage>;
+export type Stage = ReturnType<typeof openStage>;
 
 /** All that outlives the engine's processes. */
-function openStage(random: () => number) {
+export function openStage(random: () => number) {
   const place = mkdtempSync(join(tmpdir(), "troupe-torture-"));
-  const orders = { directory: join(place, "data"), ledger: join(place, "handlers.jsonl") };
+  const orders: Orders = { directory: join(place, "data"), ledger: join(place, "handlers.jsonl") };
   mkdirSync(orders.directory);
   const findings: string[] = [];
   const find = (finding: string): void => void findings.push(finding);
@@ -56,7 +58,7 @@ function openStage(random: () => number) {
 }
 
 /** A life is over: whatever it left is looked at. */
-function settle({ findings, find, audit }: Stage, life: Life): void {
+export function settle({ findings, find, audit }: Stage, life: Life): void {
   findings.push(...life.unanswered.map((request) => `I12 ${request}`));
   const errors = life.errors().trim();
   if (errors !== "") find(`the engine said: ${errors.slice(0, 2_000)}`);
@@ -64,7 +66,7 @@ function settle({ findings, find, audit }: Stage, life: Life): void {
 }
 
 /** SIGTERM: it answers what it was asked, ends the handlers at work, and goes. */
-async function drain({ find, orders }: Stage, life: Life): Promise<void> {
+export async function drain({ find, orders }: Stage, life: Life): Promise<void> {
   life.hangUp();
   life.signal("SIGTERM");
   const exit = await Promise.race([life.gone, after(drainMs, null, { ref: false })]);
@@ -106,9 +108,9 @@ async function cycle(stage: Stage, way: Way): Promise<void> {
   settle(stage, life);
 }
 
-/** The last life: nothing goes wrong any more, and everything has to end. */
-async function calm(stage: Stage): Promise<void> {
-  const { orders, clients, find, readyMs } = stage;
+/** The last life: nothing goes wrong any more, and everything has to end, and to leave. */
+export async function calm(stage: Stage, isQuiet = (): Promise<boolean> => Promise.resolve(true)): Promise<void> {
+  const { orders, clients, audit, find, readyMs } = stage;
   const life = begin(orders);
   readyMs.push((await life.ready).ms);
   const all = clients.takeUp(life);
@@ -118,28 +120,52 @@ async function calm(stage: Stage): Promise<void> {
       find(`I1 ${key} (${workflow}, ${execId}) has not ended in ${calmMs} ms: ${String(why)}`);
     }
   }
+  const end = performance.now() + calmMs;
+  // What a canceled run had begun has its time to end, too.
+  const isStill = async (): Promise<boolean> =>
+    audit.unended() === 0 && (await life.ask({ ask: "behind" })) === 0 && (await isQuiet());
+  while (!(await isStill())) {
+    if (performance.now() < end) await after(lookMs);
+    else {
+      find(`I1 something is still on its way after ${calmMs} ms`);
+      break;
+    }
+  }
   await drain(stage, life);
   await all;
   settle(stage, life);
 }
+const lookMs = 100;
 
 export async function campaign({ cycles, random, report = () => undefined, keep = false }: Plan): Promise<Report> {
   const stage = openStage(random);
-  const { place, orders, findings, ledger, clients, audit, ways } = stage;
+  const { orders, findings, clients, audit } = stage;
   for (let number = 0; number < cycles && findings.length === 0; number++) {
     const way = rota[number % rota.length] as Way;
     await cycle(stage, way);
     audit.holdAgainst(clients.intents);
     for (const finding of findings) report(finding);
-    report(
-      `${number + 1}/${cycles} ${way}: ${clients.intents.length} wished, ${clients.open.size} open, ` +
-        `${audit.records()} records, ${findings.length} findings`,
-    );
+    report(`${number + 1}/${cycles} ${way}: ${standing(stage)}`);
   }
   await calm(stage);
   const ran = ranIn(orders.ledger);
   audit.holdAgainst(clients.intents);
   audit.conclude(clients.intents, ran);
+  return close(stage, ran, { cycles, report, keep });
+}
+
+/** How far it is. */
+export const standing = ({ clients, audit, findings }: Stage): string =>
+  `${clients.intents.length} wished, ${clients.open.size} open, ` +
+  `${audit.records()} records, ${findings.length} findings`;
+
+/** The books are closed, and what was played on is gone unless somebody has to look at it. */
+export function close(
+  stage: Stage,
+  ran: readonly Ran[],
+  { cycles, report, keep }: { cycles: number; report: (line: string) => void; keep: boolean },
+): Report {
+  const { place, orders, findings, ledger, clients, audit, ways } = stage;
   ledger.close();
   const begun = ran.filter(({ phase }) => phase === "begun").length;
   const readyMs = stage.readyMs.toSorted((a, b) => a - b);
@@ -147,7 +173,7 @@ export async function campaign({ cycles, random, report = () => undefined, keep 
   if (keep || findings.length > 0) report(`kept: ${place}`);
   else rmSync(place, { recursive: true });
   return {
-    cycles: Object.values(ways).reduce((sum, count) => sum + count, 0),
+    cycles,
     ways,
     findings,
     accepted: clients.intents.filter(({ execId }) => execId !== null).length,

@@ -1,9 +1,13 @@
 // What the tortured engine runs: workflows of every kind, and handlers that write down each time they are run.
+//
+// Over NATS the handlers are in processes of their own, and an outage may cost an attempt: there whatever has to end
+// well is tried again until it does.
 
 import { appendFileSync } from "node:fs";
 import { setTimeout as after } from "node:timers/promises";
 import type { WorkflowSpec } from "../../src/language/spec.ts";
 import type { Definitions } from "../../src/runtime/troupe.ts";
+import type { Served } from "../../src/serve/serve.ts";
 
 /** One line of the handlers' ledger. */
 export type Ran = { handler: string; execId: string; key: string; pid: number; phase: "begun" | "over"; at: number };
@@ -14,7 +18,7 @@ type Handler = (input: { n: number }, context: Context) => unknown;
 const untilAborted = (signal: AbortSignal): Promise<never> =>
   new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true }));
 
-const handlers: Readonly<Record<"clerk" | "sleeper", Handler>> & Readonly<Record<string, Handler>> = {
+const agents: Readonly<Record<string, Handler>> = {
   clerk: ({ n }) => ({ n, by: "clerk" }),
   sleeper: (_input, { signal }) => untilAborted(signal),
 };
@@ -34,61 +38,62 @@ const tools: Readonly<Record<string, Handler>> = {
   dozer: (_input, { signal }) => untilAborted(signal),
 };
 
+type Tasks = WorkflowSpec["tasks"];
+/** How a task that has to end well is tried again. */
+type Again = Pick<Extract<Tasks[number], { type: "agent" }>, "retry" | "timeout">;
+
 const input = "${{ input }}";
 const retry = { max_attempts: 3, backoff: { initial: 10, max: 50 } };
-const branch = (name: string): WorkflowSpec["tasks"] => [
-  { id: `${name}-ask`, type: "agent", agent: "clerk", with: input, next: `${name}-look` },
-  { id: `${name}-look`, type: "tool", tool: "look", with: input },
-];
+const persistent: Again = { timeout: "3s", retry: { max_attempts: 50, backoff: { initial: 50, max: 400 } } };
 
-const workflows: readonly WorkflowSpec[] = [
-  { id: "one", tasks: [{ id: "ask", type: "agent", agent: "clerk", with: input }] },
-  {
-    id: "three",
-    tasks: [
-      { id: "ask", type: "agent", agent: "clerk", with: input, next: "look" },
-      { id: "look", type: "tool", tool: "slow", with: input, next: "check" },
-      { id: "check", type: "agent", agent: "clerk", with: input },
-    ],
-  },
-  { id: "retried", tasks: [{ id: "try", type: "tool", tool: "flaky", with: input, retry }] },
-  { id: "doomed", tasks: [{ id: "try", type: "tool", tool: "broken", with: input, retry }] },
-  {
-    id: "rescued",
-    tasks: [
-      { id: "try", type: "tool", tool: "broken", with: input, on_error: "mend" },
-      { id: "mend", type: "tool", tool: "look", with: input },
-    ],
-  },
-  {
-    id: "parallel",
-    tasks: [
-      {
-        id: "all",
-        type: "parallel",
-        branches: Object.fromEntries(["a", "b", "c", "d"].map((name) => [name, branch(name)])),
-        next: "sum",
-      },
-      { id: "sum", type: "agent", agent: "clerk", with: input },
-    ],
-  },
-  {
-    id: "signaled",
-    tasks: [
-      { id: "ask", type: "agent", agent: "clerk", with: input, next: "wait" },
-      { id: "wait", type: "wait", wait: { signal: "go" }, timeout: "1h", next: "look" },
-      { id: "look", type: "tool", tool: "look", with: input },
-    ],
-  },
-  { id: "timed", tasks: [{ id: "wait", type: "wait", wait: { duration: 150 }, next: "ask" }, ...ask()] },
-  { id: "paused", tasks: [{ id: "wait", type: "wait", wait: { duration: 50 }, next: "ask" }, ...ask()] },
-  { id: "canceled", tasks: [{ id: "sleep", type: "agent", agent: "sleeper", with: input, timeout: "1h" }] },
-  { id: "late", tasks: [{ id: "doze", type: "tool", tool: "dozer", with: input, timeout: 200 }] },
-  { id: "nested", tasks: [{ id: "inner", type: "workflow", workflow: "one", with: input }] },
-];
-
-function ask(): WorkflowSpec["tasks"] {
-  return [{ id: "ask", type: "agent", agent: "clerk", with: input }];
+function workflows(again: Again): readonly WorkflowSpec[] {
+  const ask: Tasks[number] = { id: "ask", type: "agent", agent: "clerk", with: input, ...again };
+  const look: Tasks[number] = { id: "look", type: "tool", tool: "look", with: input, ...again };
+  const branch = (name: string): Tasks => [
+    { ...ask, id: `${name}-ask`, next: `${name}-look` },
+    { ...look, id: `${name}-look` },
+  ];
+  const branches = Object.fromEntries(["a", "b", "c", "d"].map((name) => [name, branch(name)]));
+  return [
+    { id: "one", tasks: [ask] },
+    {
+      id: "three",
+      tasks: [
+        { ...ask, next: "look" },
+        { id: "look", type: "tool", tool: "slow", with: input, ...again, next: "check" },
+        { ...ask, id: "check" },
+      ],
+    },
+    { id: "retried", tasks: [{ id: "try", type: "tool", tool: "flaky", with: input, retry, ...again }] },
+    { id: "doomed", tasks: [{ id: "try", type: "tool", tool: "broken", with: input, retry }] },
+    {
+      id: "rescued",
+      tasks: [
+        { id: "try", type: "tool", tool: "broken", with: input, on_error: "mend" },
+        { ...look, id: "mend" },
+      ],
+    },
+    {
+      id: "parallel",
+      tasks: [
+        { id: "all", type: "parallel", branches, next: "sum" },
+        { ...ask, id: "sum" },
+      ],
+    },
+    {
+      id: "signaled",
+      tasks: [
+        { ...ask, next: "wait" },
+        { id: "wait", type: "wait", wait: { signal: "go" }, timeout: "1h", next: "look" },
+        look,
+      ],
+    },
+    { id: "timed", tasks: [{ id: "wait", type: "wait", wait: { duration: 150 }, next: "ask" }, ask] },
+    { id: "paused", tasks: [{ id: "wait", type: "wait", wait: { duration: 50 }, next: "ask" }, ask] },
+    { id: "canceled", tasks: [{ ...ask, id: "sleep", agent: "sleeper", timeout: "1h" }] },
+    { id: "late", tasks: [{ id: "doze", type: "tool", tool: "dozer", with: input, timeout: 200 }] },
+    { id: "nested", tasks: [{ id: "inner", type: "workflow", workflow: "one", with: input }] },
+  ];
 }
 
 /** Every run of a handler leaves a line when it begins and one when it is over, whatever becomes of it. */
@@ -107,8 +112,22 @@ function written(name: string, handler: Handler, ledger: string) {
   };
 }
 
-export function company(ledger: string): Definitions {
+/** The handlers, each of which writes into the ledger. */
+export function served(ledger: string): Required<Served> {
   const all = (of: Readonly<Record<string, Handler>>) =>
     Object.entries(of).map(([id, handler]) => ({ id, handler: written(id, handler, ledger) }));
-  return { workflows, agents: all(handlers), tools: all(tools) };
+  return { agents: all(agents), tools: all(tools) };
+}
+
+/** All of it in one process. */
+export const company = (ledger: string): Definitions => ({ workflows: workflows({}), ...served(ledger) });
+
+/** The same with the handlers elsewhere. */
+export function companyApart(): Definitions {
+  const remote = (id: string) => ({ id, kind: "remote" as const });
+  return {
+    workflows: workflows(persistent),
+    agents: Object.keys(agents).map(remote),
+    tools: Object.keys(tools).map(remote),
+  };
 }

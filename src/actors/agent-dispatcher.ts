@@ -4,8 +4,9 @@ import { agentDispatch } from "../machines/agent-dispatch.ts";
 import { answerEnded, answerUnknown } from "../machines/answers.ts";
 import type { Cue } from "../machines/cues.ts";
 import type { Message } from "../protocol/catalogue.ts";
+import type { WireError } from "../protocol/errors.ts";
 import type { Status } from "../protocol/statuses.ts";
-import { as, type Component, type Ear, execIdIn, type Host } from "./component.ts";
+import { as, type Component, type Ear, execIdIn, type Host, type Word } from "./component.ts";
 import type { Room } from "./flow-calls.ts";
 import type { Choice } from "./registry.ts";
 import { placeAt } from "./state-manager.ts";
@@ -17,8 +18,16 @@ type RuntimeWord = Parameters<World["registry"]["hear"]>[0];
 const toRegistry: Ear = ({ world }, { word }) => world.registry.hear(as<RuntimeWord>(word));
 
 const toDispatch: Ear = (host, { word }) => {
-  if (word.tool === undefined) host.tell(dispatchAt(word.agent?.exec_id ?? ""), word);
+  if (word.tool !== undefined) return;
+  noteError(host, word);
+  host.tell(dispatchAt(word.agent?.exec_id ?? ""), word);
 };
+
+/** Whoever has the agent is known only as long as it is dispatched. */
+function noteError({ world, at }: Host, { agent, payload }: Word): void {
+  const { result } = payload as { result?: { error?: WireError } | null };
+  if (agent && result?.error) world.registry.failed(agent.exec_id, result.error, at);
+}
 
 /** A runtime, if the limits of the agent let it begin. */
 function choose({ world, run, actor }: Host, id: string, except: readonly string[], address: string): Choice | Shut {
@@ -54,7 +63,9 @@ export const agentDispatcher: Component = {
       host.say("AD", known ? answerEnded(known.status as Status<"agent">, command) : answerUnknown(command));
     },
     "result:CommandAck": (host, { word, by }) => {
-      if (by !== "AD" && word.agent) host.tell(dispatchAt(word.agent.exec_id), word);
+      if (by === "AD" || !word.agent) return;
+      noteError(host, word);
+      host.tell(dispatchAt(word.agent.exec_id), word);
     },
     "event:AgentExecutionStarted": toDispatch,
     "event:AgentExecutionResult": toDispatch,

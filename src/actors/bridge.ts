@@ -6,15 +6,18 @@
 // The connection has no echo: what the components of one process tell each other is not heard twice. A bridge that is
 // a `wire` has one, and nothing is heard but what comes back: so that a search may lose, double and reorder each word.
 
-import type { Connection, Transport } from "../transport/transport.ts";
+import type { Delivery, Transport } from "../transport/transport.ts";
 import { catalogue, entryOf, type Key } from "../protocol/catalogue.ts";
 import type { Component as Code } from "../protocol/entry.ts";
 import { fromUnknown, TroupeError } from "../protocol/errors.ts";
 import { defaultBounds } from "../protocol/json.ts";
+import { objectStoreOf } from "../protocol/references.ts";
 import type { SubjectCodec } from "../protocol/subjects.ts";
 import type { Store } from "../store/store.ts";
 import type { Clock } from "./clock.ts";
 import type { Component, Word } from "./component.ts";
+import { newContents } from "./contents.ts";
+import { newEndpoints } from "./endpoints.ts";
 import { newInbound } from "./inbound.ts";
 import { envelopeBytes } from "./limits.ts";
 import { newOutbound } from "./outbound.ts";
@@ -22,7 +25,7 @@ import { openOutbox } from "./outbox.ts";
 import { newRefuser } from "./refuser.ts";
 import { newRequests } from "./requests.ts";
 import type { Said } from "./react.ts";
-import { type Listening, subscriptionsOf } from "./subscriptions.ts";
+import { besideRemoteTools, type Listening, subscriptionsOf } from "./subscriptions.ts";
 import type { System, SystemParts } from "./system.ts";
 import type { World } from "./world.ts";
 
@@ -36,6 +39,8 @@ export type BridgeParts = {
   components: readonly Component[];
   durability: "fsync" | "os" | "memory";
   isWire: boolean;
+  /** What is larger than this does not fit into a message. */
+  inlineBytes: number;
   report: SystemParts["report"];
   news: (news: { run: string; by: Code; word: Word }) => void;
   onForgotten: () => void;
@@ -44,11 +49,19 @@ export type BridgeParts = {
 export function openBridge(parts: BridgeParts) {
   const { transport, system, world, clock, subjects, isWire, report } = parts;
   const id = idOf(parts);
-  const bounds = { ...defaultBounds, sizeBytesMax: world.limits.payloadBytes + envelopeBytes };
+  const bounds = { ...defaultBounds, sizeBytesMax: parts.inlineBytes + envelopeBytes };
   const now = (): number => clock.now();
   const newId = (): string => system.id();
-  const requests = newRequests();
+  const requests = newRequests(world.limits);
   const fence = newFence(system);
+  const contents = newContents({
+    objects: transport.objects,
+    store: objectStoreOf(subjects.prefix),
+    limits: world.limits,
+    clock,
+    depthMax: bounds.depthMax,
+    report,
+  });
 
   const connection = transport.connect({
     name: `troupe-${id}`,
@@ -61,9 +74,11 @@ export function openBridge(parts: BridgeParts) {
     id,
     bounds,
     requests,
+    contents,
     unanswered: (run, address) => system.take(run, { on: "cue", address, cue: { type: "cue:NoResponder" } }),
   });
   const refuser = newRefuser({ outbound, subjects, bounds, now, id: newId, report });
+  const endpoints = newEndpoints(parts.components, refuser.refused);
   const trouble = (): TroupeError | null => troubleOf(parts);
   const inbound = newInbound({
     ...parts,
@@ -71,6 +86,7 @@ export function openBridge(parts: BridgeParts) {
     bounds,
     requests,
     outbound,
+    contents,
     refuser,
     now,
     trouble,
@@ -79,18 +95,44 @@ export function openBridge(parts: BridgeParts) {
   });
   // What comes before the runs are back would find nobody.
   let early: (() => void)[] | null = [];
-  listen(parts, connection, id, (listening, delivery) => {
-    if (early) early.push(() => inbound.receive(listening, delivery));
-    else inbound.receive(listening, delivery);
-  });
+  const listened = new Map<string, { unsubscribe(): void }>();
+  function listen(listening: Listening): { unsubscribe(): void } {
+    const { pattern, group, takes } = listening;
+    const isPassing = !storedKeys.some((key) => takes(key));
+    const counted = endpoints.add(listening);
+    const hear = (delivery: Delivery): void => {
+      const receive = (): void => counted(() => inbound.receive(listening, delivery));
+      if (early) early.push(receive);
+      else receive();
+    };
+    return connection.subscribe(pattern, hear, group, isPassing);
+  }
+  /** What is new is heard before what is over is not. */
+  function listenToAll(): void {
+    const wanted = new Map(listeningsOf(parts, id).map((one) => [`${one.code} ${one.group} ${one.pattern}`, one]));
+    for (const [name, one] of wanted) if (!listened.has(name)) listened.set(name, listen(one));
+    for (const [name, { unsubscribe }] of listened) {
+      if (wanted.has(name)) continue;
+      listened.delete(name);
+      unsubscribe();
+    }
+  }
+  listenToAll();
   // A dispatcher may have given up the runtime of this process while it could not be reached.
+  let isCut = false;
+  let reconnects = 0;
   connection.onChange((isUp) => {
-    if (!isUp) return outbox.lost();
+    const wasCut = isCut;
+    isCut = !isUp;
+    if (isCut) return outbox.lost();
+    // What is reached for the first time has lost nothing.
+    if (!wasCut) return;
+    reconnects += 1;
     parts.onForgotten();
     outbox.back();
   });
 
-  const outbox = openOutbox({ ...parts, send: outbound.committed });
+  const outbox = openOutbox({ ...parts, isReachable: () => connection.connected(), send: outbound.committed });
   const off = system.subscribe((committed) => {
     for (const line of committed.said) warnOfLate(line, report);
     outbox.committed(committed);
@@ -98,18 +140,27 @@ export function openBridge(parts: BridgeParts) {
   });
 
   return {
+    /** Who this process is to others, also after a restart; what lives in it, and what that hears. */
+    presence: () => ({
+      id,
+      roles: parts.components.map(({ role }) => role),
+      runtime: world.runtime,
+      endpoints: endpoints.all(),
+    }),
     /** News of this process, for whoever hears them elsewhere; never before what was said earlier. */
     tell(run: string, by: Code, word: Word): void {
       const { correlationId = run, facts } = system.peek(run) ?? {};
       const said = { id: newId(), by, word, cause: null };
       const at = now();
-      fence.onceKept(() => outbox.after(() => outbound.say(said, correlationId, at, false, facts?.trace)));
+      fence.onceKept(() => outbox.after(() => void outbound.say(said, correlationId, at, false, facts?.trace)));
     },
     /** Where an answer to a message of this process may go that has no subject of its own. */
     inbox: (messageId: string): string => `_INBOX.${id}.${messageId}`,
     connected: () => connection.connected(),
     /** Says that something was refused that came another way. */
     refuse: refuser.note,
+    /** Definitions have changed, and with them perhaps whose tools are whose. */
+    renew: listenToAll,
     /** What an earlier life of this process may not have sent. */
     resend: outbox.resend,
     /** The runs of before are back: from now on it is heard what comes, and first what has come. */
@@ -120,10 +171,15 @@ export function openBridge(parts: BridgeParts) {
     },
     stats: () => ({
       behind: outbox.behind(),
+      held: outbox.held(),
+      connected: connection.connected(),
+      reconnects,
       ...outbound.counts,
       ...inbound.counts,
       rejected: Object.fromEntries(refuser.counts),
     }),
+    /** The store is about to close, and may still take its last: that leaves, and is not noted. */
+    endNotes: outbox.endNotes,
     async close(): Promise<void> {
       off();
       outbox.close();
@@ -142,23 +198,14 @@ function idOf({ store, system }: BridgeParts): string {
   return made;
 }
 
-function listen(
-  { components, subjects, world }: BridgeParts,
-  connection: Connection,
-  id: string,
-  receive: Receive,
-): void {
+function listeningsOf({ components, subjects, world }: BridgeParts, id: string): Listening[] {
   const runtimeId = world.here.has("AR") ? (world.runtime?.exec_id ?? null) : null;
   // Acknowledgments of what was relayed to runtimes come here, and to nobody else.
   const inbox: Listening = { code: "AD", pattern: `_INBOX.${id}.*`, takes: () => true, refuses: "all" };
-  for (const listening of [...subscriptionsOf(components, subjects, runtimeId), inbox]) {
-    const { pattern, group, takes } = listening;
-    const isPassing = !storedKeys.some((key) => takes(key));
-    connection.subscribe(pattern, (delivery) => receive(listening, delivery), group, isPassing);
-  }
+  const all = subscriptionsOf(components, subjects, runtimeId);
+  return [...besideRemoteTools(all, subjects, world.definitions.tools), inbox];
 }
 const storedKeys = (Object.keys(catalogue) as Key[]).filter((key) => entryOf(key).delivery === "stored");
-type Receive = ReturnType<typeof newInbound>["receive"];
 
 /** Why no command can be taken now. */
 function troubleOf({ system, store, world }: BridgeParts): TroupeError | null {

@@ -19,6 +19,9 @@ export interface Clock {
   alarm(at: number, act: () => void): () => void;
 }
 
+/** For measuring how long something took, and for nothing that is recorded: it counts from no time in particular. */
+export const elapsedMs = (): number => performance.now();
+
 /** What a clock is made over: the wall clock, which may jump, and one wait at a time, which does not. */
 export type Timepiece = { now(): number; wait(ms: number, act: () => void): () => void };
 

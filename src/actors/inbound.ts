@@ -1,6 +1,6 @@
 // What comes over the transport: bytes become an input of their run, news, or a refusal.
 //
-//   delivery ─▶ parse ─▶ for which run? ─▶ system.take            acknowledged once its effect is on disk
+//   delivery ─▶ parse ─▶ its contents ─▶ for which run? ─▶ system.take      acknowledged once its effect is on disk
 //                 └─▶ refused: answered, logged, counted, dead letter
 //
 // Invariants:
@@ -9,24 +9,29 @@
 //   I3. A command about an execution that nobody knows is answered EXECUTION_NOT_FOUND.
 //   I4. Over the limit of inputs, or while the disk cannot take more, a command is put off, and no other message is.
 //   I5. A delivery is acknowledged after its effect is on disk, and never before.
+//   I6. What travels by reference is fetched before it is judged; an output that cannot be had is its sender's failure,
+//       and an input that cannot be had is refused.
 
 import { answerUnknown } from "../machines/answers.ts";
 import { silence } from "../machines/step.ts";
 import type { Delivery } from "../transport/transport.ts";
 import { entryOf, type Key, kindOf } from "../protocol/catalogue.ts";
+import type { Address } from "../protocol/layouts.ts";
 import { components as names, type Component as Code } from "../protocol/entry.ts";
 import type { Metadata } from "../protocol/envelope.ts";
-import { TroupeError } from "../protocol/errors.ts";
+import { fromUnknown, TroupeError } from "../protocol/errors.ts";
 import type { Bounds } from "../protocol/json.ts";
 import { parse, type Parsed, replySubject } from "../protocol/parse.ts";
+import { referencesIn, withContent } from "../protocol/references.ts";
 import type { SubjectCodec } from "../protocol/subjects.ts";
 import { lastToken, newAddressee } from "./addressee.ts";
 import { beatOf } from "./beat.ts";
 import type { Word } from "./component.ts";
+import type { Contents } from "./contents.ts";
 import { declineParked, endsParked } from "./parked.ts";
 import { fromHeader, heardByHeader, type Outbound } from "./outbound.ts";
 import type { Refuser } from "./refuser.ts";
-import { fittedAnswer } from "./remote-output.ts";
+import { fittedAnswer, withoutOutput } from "./remote-output.ts";
 import type { Asked, Requests } from "./requests.ts";
 import type { Listening } from "./subscriptions.ts";
 import type { System, SystemParts } from "./system.ts";
@@ -41,6 +46,7 @@ export type InboundParts = {
   bounds: Bounds;
   requests: Requests;
   outbound: Outbound;
+  contents: Contents;
   refuser: Refuser;
   now: () => number;
   /** Does something once all that was appended so far is on disk. */
@@ -68,14 +74,17 @@ const aboutKnown: { readonly [key in Key]?: Code } = {
 };
 
 export function newInbound(parts: InboundParts) {
-  const { system, world, requests, outbound, refuser, report } = parts;
+  const { system, world, requests, outbound, contents, refuser, report } = parts;
   const addressee = newAddressee(system, requests);
+  const stranger = newStrangers();
   const counts = { received: 0 };
 
   function receive(listening: Listening, delivery: Delivery): void {
     const { code, group } = listening;
     const { subject, headers, status } = delivery;
     counts.received += 1;
+    // Nothing is taken any more: it is for the next life of this process, or for another.
+    if (system.isStopped()) return delivery.nak?.();
     if (status === 503 && outbound.unheard(lastToken(subject))) return undefined;
     if (status === 503) return unanswered(requests.asked(subject) ?? requests.asked(lastToken(subject)));
     // What an earlier life of this process sent, and the transport has kept, was heard here when it was said.
@@ -88,7 +97,33 @@ export function newInbound(parts: InboundParts) {
     if (deliveries > deliveriesMax && parts.trouble() === null) {
       return refuser.refuse(code, delivery, inVain(deliveries));
     }
-    take(code, delivery, parsed);
+    fill(code, delivery, parsed);
+  }
+
+  /** Takes it once its contents are here, after what came before it for the same run. */
+  function fill(code: Code, delivery: Delivery, parsed: Parsed): void {
+    const { key, envelope } = parsed;
+    const references = referencesIn(envelope.payload, contents.store);
+    if (references.length === 0 && contents.isIdle()) return take(code, delivery, parsed);
+    const lane = addressee.runOf(envelope as unknown as Word, key) ?? "";
+    const filled = (found: readonly unknown[]): void => {
+      const payload = references.reduce<object>(
+        (whole, { place }, index) => withContent(whole, place, found[index]),
+        envelope.payload,
+      );
+      take(code, delivery, { ...parsed, envelope: { ...envelope, payload } } as unknown as Parsed);
+    };
+    const unfilled = (error: unknown): void => {
+      const other = withoutOutput(parsed, error);
+      report("warn", "content of a message cannot be read", { key, reason: fromUnknown(error).message });
+      if (other) take(code, delivery, other);
+      else refuser.refuse(code, delivery, error);
+    };
+    if (contents.come(lane, references, filled, unfilled)) return;
+    const { deliveriesMax: max } = world.limits;
+    const error = new TroupeError("RATE_LIMITED", `${max} messages wait for contents`, { limit: "deliveriesMax", max });
+    if (kindOf(key) === "command" || delivery.nak) refuser.putOff(code, delivery, error);
+    else report("error", "a message was dropped", { code: error.code, key, reason: error.message });
   }
 
   function unanswered(asked: Asked | undefined): void {
@@ -112,16 +147,17 @@ export function newInbound(parts: InboundParts) {
         word["payload"] = { ...Object(word["payload"]), reply_to_subject: reply };
       }
     }
-    if (key === "progress:AgentRuntimeHeartbeat") return hearBeat(parts, word, metadata);
+    if (key === "progress:AgentRuntimeHeartbeat") return hearBeat(parts, stranger, word, metadata);
     if (kindOf(key) === "progress" && key !== "progress:TaskStep") {
       const run = addressee.runOf(word, key);
       if (run === undefined) return undefined;
       parts.news({ run, by, word });
       return beat(run, word, delivery, metadata);
     }
+    if (key.startsWith("event:AgentRuntime") && !world.here.has("AD")) world.registry.hear(word as unknown as Told);
     const isOwn = key === "event:AgentRuntimeDeregistered" && word.agent_runtime?.exec_id === world.runtime?.exec_id;
     if (isOwn && by === "AD") parts.onForgotten();
-    enter(delivery, parsed, key === "result:AgentExecutionResult" ? fittedAnswer(world, word) : word, by, metadata);
+    enter(delivery, parsed, fittedAnswer(world, word), by, metadata);
   }
 
   /** A task hears of the progress of its agent or tool in another process, if it is to. */
@@ -147,7 +183,7 @@ export function newInbound(parts: InboundParts) {
     if (owner !== undefined && answer !== undefined) {
       const said = { id: system.id(), by: owner, word: answer as Word, cause: metadata.message_id };
       // Who asked for no answer is given none.
-      if (answer !== silence) outbound.say(said, metadata.correlation_id, parts.now());
+      if (answer !== silence) void outbound.say(said, metadata.correlation_id, parts.now());
       return delivery.ack?.();
     }
     if (run === undefined) {
@@ -183,13 +219,14 @@ const inVain = (deliveries: number): TroupeError =>
 function readBy({ subjects, bounds, refuser }: InboundParts, listening: Listening, delivery: Delivery) {
   const { code, takes, refuses } = listening;
   const { subject, headers, bytes } = delivery;
-  let key: Key | undefined;
+  let address: Address | null;
   try {
-    key = subjects.parse(subject).address?.key;
+    ({ address } = subjects.parse(subject));
   } catch (error) {
     return void (refuses === "all" && refuser.refuse(code, delivery, error));
   }
-  if (key !== undefined && !takes(key)) return undefined;
+  const { tool }: Readonly<Record<string, string | undefined>> = address?.params ?? {};
+  if (address !== null && !takes(address.key, tool)) return undefined;
   try {
     return parse(subject, headers, bytes, { subjects, bounds });
   } catch (error) {
@@ -198,18 +235,45 @@ function readBy({ subjects, bounds, refuser }: InboundParts, listening: Listenin
 }
 
 /** A beat moves the registry. Whom the registry does not know, it tells so: a runtime that lives registers again. */
-function hearBeat({ system, world, outbound, now }: InboundParts, word: Word, { correlation_id }: Metadata): void {
+function hearBeat(
+  { system, world, outbound, now }: InboundParts,
+  stranger: ReturnType<typeof newStrangers>,
+  word: Word,
+  { correlation_id }: Metadata,
+): void {
   const { id = "unknown", exec_id } = word.agent_runtime ?? { exec_id: "" };
   const { registry } = world;
-  if (registry.isKnown(exec_id)) return registry.hear(word as unknown as Parameters<typeof registry.hear>[0]);
+  if (registry.isKnown(exec_id)) return registry.hear(word as unknown as Told);
+  // It is for the dispatcher to ask who that is.
+  if (!world.here.has("AD") || !stranger(exec_id, now())) return undefined;
   const told = {
     type: "event:AgentRuntimeDeregistered",
     agent_runtime: { id, exec_id },
     payload: { status: "DEREGISTERED", result: null, context: { reason: "lease_expired" } },
   };
   const speech = { id: system.id(), by: "AD" as const, word: told as unknown as Word, cause: null };
-  outbound.say(speech, correlation_id, now(), true);
+  void outbound.say(speech, correlation_id, now(), true);
 }
+
+/**
+ * Whether a runtime that is not known is to be asked who it is. It beats when it answers, and its beat may be quicker
+ * than its answer: one that is asked at every beat would never stop.
+ */
+function newStrangers() {
+  const askedAt = new Map<string, number>();
+  return (execId: string, at: number): boolean => {
+    for (const [one, since] of askedAt) {
+      if (at - since < askAgainMs) break;
+      askedAt.delete(one);
+    }
+    if (askedAt.has(execId)) return false;
+    askedAt.set(execId, at);
+    return true;
+  };
+}
+const askAgainMs = 1_000;
+
+type Told = Parameters<World["registry"]["hear"]>[0];
 
 const codeOf = new Map(Object.entries(names).map(([code, name]) => [name as string, code as Code]));
 

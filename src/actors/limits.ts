@@ -35,6 +35,15 @@ export const limits = {
     default: 983_040,
     behaviour: "bytes of one input, output or signal; a larger one is refused with PAYLOAD_TOO_LARGE",
   },
+  objectBytes: {
+    default: 33_554_432,
+    behaviour:
+      "the same, where an object store takes what is too large for a message; a larger one is refused all the same",
+  },
+  objectsAtOnce: {
+    default: 4,
+    behaviour: "objects that are put, and that are fetched, at once; one more waits until one of them is done",
+  },
   stepBytes: {
     default: 32_768,
     behaviour:
@@ -72,6 +81,16 @@ export const limits = {
   historyPage: {
     default: 500,
     behaviour: "rows of one answer to a query; the rest is on the next page",
+  },
+  answersBytes: {
+    default: 67_108_864,
+    behaviour:
+      "bytes of answers kept for commands that come again; the oldest is forgotten, and its command looked at anew",
+  },
+  resultsBytes: {
+    default: 67_108_864,
+    behaviour:
+      "bytes of results that are said again while nobody hears them; the oldest is forgotten, and not said again",
   },
   subscriptionsMax: {
     default: 100_000,
@@ -131,6 +150,10 @@ export function withLimits(given: Partial<Limits> = {}): Limits {
   const defaults = Object.fromEntries(names.map((name) => [name, limits[name].default]));
   return Object.freeze({ ...defaults, ...Object.fromEntries(set) }) as Limits;
 }
+
+/** Where it can travel by reference, content may be larger than a message. */
+export const withObjects = (all: Limits, areThere: boolean): Limits =>
+  areThere ? Object.freeze({ ...all, payloadBytes: Math.max(all.payloadBytes, all.objectBytes) }) : all;
 
 function defectsOf(name: string, value: unknown): FieldError[] {
   const field = `limits.${clip(name)}`;

@@ -3,7 +3,8 @@
 import { definitionIn, inherited, lineageOf } from "./lineage.ts";
 import { answerEnded, answerOrder, answerUnknown } from "../machines/answers.ts";
 import { oneAttempt } from "../machines/retry.ts";
-import { callIn, wordsOfLoss } from "../machines/task-calls.ts";
+import { lateCall } from "../machines/late-call.ts";
+import { callIn } from "../machines/task-calls.ts";
 import { taskExecution } from "../machines/task-execution.ts";
 import { workflowExecution } from "../machines/workflow-execution.ts";
 import type { Message } from "../protocol/catalogue.ts";
@@ -223,15 +224,23 @@ const fromExecutor: Ear = (host, heard) => {
   if (heard.by !== "WO") toTask(host, heard);
 };
 
-/** No chart is left that would see to its end: whoever called it is gone. */
+/** Of a call that is heard of when its task is over. */
+const lateAt = ({ tool, agent }: Word): string => `late/${(tool ?? agent)?.exec_id}`;
+
+/** No task is left that would see to its end. */
 const callStarted: Ear = (host, { word, by }) => {
-  if (by === "WO" || host.tell(taskAt(word.task?.exec_id ?? ""), word)) return;
-  for (const said of wordsOfLoss(callIn(as<Message<"event:AgentExecutionStarted">>(word)))) host.say("WO", said);
+  if (by === "WO" || host.tell(taskAt(word.task?.exec_id ?? ""), word) || host.tell(lateAt(word), word)) return;
+  host.enter(lateAt(word), lateCall, "WO", { call: callIn(as<Message<"event:AgentExecutionStarted">>(word)) });
+};
+
+const callEnded: Ear = (host, heard) => {
+  fromExecutor(host, heard);
+  if (heard.by !== "WO") host.tell(lateAt(heard.word), heard.word);
 };
 
 const agentEnded: Ear = (host, heard) => {
   usedByAgent(host, heard);
-  fromExecutor(host, heard);
+  callEnded(host, heard);
 };
 
 /** A run has ended: a task of another run may wait for it. */
@@ -278,9 +287,9 @@ export const orchestrator: Component = {
     "event:AgentExecutionFailed": agentEnded,
     "event:AgentExecutionCanceled": agentEnded,
     "event:ToolExecutionStarted": callStarted,
-    "event:ToolExecutionSuccess": fromExecutor,
-    "event:ToolExecutionFailed": fromExecutor,
-    "event:ToolExecutionCanceled": fromExecutor,
+    "event:ToolExecutionSuccess": callEnded,
+    "event:ToolExecutionFailed": callEnded,
+    "event:ToolExecutionCanceled": callEnded,
     "event:WorkflowExecutionSuccess": childEnded,
     "event:WorkflowExecutionFailed": childEnded,
     "event:WorkflowExecutionCanceled": childEnded,

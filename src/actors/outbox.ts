@@ -1,7 +1,8 @@
 // What is on disk and has to leave the process: it leaves in the order of the log, over outages and crashes.
 //
 //   committed ─▶ outbound ─▶ kept ─▶ noted: all up to here has left
-//                   └─ cannot leave ─▶ behind: the log is read from there, again and again, until it has caught up
+//                   ├─ cannot leave ─▶ behind: the log is read from there, again and again, until it has caught up
+//                   └─ too many are on their way ─▶ behind, until they have arrived
 //
 // The log is the only buffer: while a transport cannot be reached nothing piles up in memory.
 //
@@ -12,6 +13,8 @@
 //   J1. What is on disk and has to leave leaves, however often the process dies.
 //   J2. A command that was answered, or is about what has ended, does not leave again.
 //   J3. While a transport cannot be reached nothing is lost, and afterwards all leaves in the order of the log.
+//   J4. However slow a transport is, only so many records are on their way; the others wait on disk.
+//   J5. Nothing is noted in a store that closes, or has closed.
 
 import { entryOf, isKey, type Key, kindOf } from "../protocol/catalogue.ts";
 import { isTerminal } from "../protocol/statuses.ts";
@@ -26,6 +29,8 @@ import type { Committed, SystemParts } from "./system.ts";
 
 export type OutboxParts = {
   store: Pick<Store, "opened" | "read" | "note" | "setNote" | "row">;
+  /** Whether it is of any use to try. */
+  isReachable: () => boolean;
   clock: Clock;
   /** Settles once it is kept; rejects if it could not leave for now. */
   send: (committed: Committed) => Promise<unknown> | undefined;
@@ -37,6 +42,8 @@ const noteEveryMs = 1_000;
 const recordsPerRead = 500;
 const retryMs = 1_000;
 const newsMax = 1_000;
+/** So many records may be on their way at once. */
+const goingMax = 1_000;
 /** What was said so shortly before a connection was cut may not have arrived; looked at in steps of so much. */
 const unsureMs = 5_000;
 const unsureStepMs = 100;
@@ -44,7 +51,10 @@ const unsureStepMs = 100;
 const graceMs = 5_000;
 const againMs = 500;
 
-export function openOutbox({ store, clock, send, report }: OutboxParts) {
+/** What the log says of answers, between two of its records. */
+const nothingAhead = () => ({ from: Infinity, to: Infinity, answered: new Set<string>() });
+
+export function openOutbox({ store, clock, isReachable, send, report }: OutboxParts) {
   const known = store.note(noteName);
   // Whoever was alone until now had nobody to send to.
   let left = Number(known ?? store.opened().seq);
@@ -55,8 +65,8 @@ export function openOutbox({ store, clock, send, report }: OutboxParts) {
   let going: { seq: number; hasLeft: boolean }[] = [];
   let newest = left;
   let isBehind = false;
-  /** It was said that something cannot leave. */
-  let isTold = false;
+  /** Why something cannot leave, once that was said. */
+  let held: string | null = null;
   /** From where what was said before the last cut may not have arrived. */
   let unsureFrom = Infinity;
   let graceUntil = 0;
@@ -68,11 +78,13 @@ export function openOutbox({ store, clock, send, report }: OutboxParts) {
   let draining: Promise<number> | null = null;
   let cancelRetry: (() => void) | null = null;
   let isOpen = true;
+  let isNoting = true;
+  let ahead = nothingAhead();
 
   function note(): void {
     cancel?.();
     cancel = null;
-    if (left === noted || !isOpen) return;
+    if (left === noted || !isNoting) return;
     noted = left;
     store.setNote(noteName, String(left));
   }
@@ -85,15 +97,14 @@ export function openOutbox({ store, clock, send, report }: OutboxParts) {
     const row = own && store.row(own.exec_id);
     return row !== undefined && isTerminal(row.status);
   }
-  function isDue(line: Said, answered: ReadonlySet<string>): boolean {
-    const { word } = line;
+  function isDue({ id, word }: Said): boolean {
     if (!isKey(word.type) || kindOf(word.type) !== "command") return true;
-    return !answered.has(line.id) && !isOver(word.type, word);
+    return !ahead.answered.has(id) && !isOver(word.type, word);
   }
 
   function moved(seq: number): void {
     left = seq;
-    if (isOpen) cancel ??= clock.alarm(clock.now() + noteEveryMs, note);
+    if (isNoting) cancel ??= clock.alarm(clock.now() + noteEveryMs, note);
   }
   function remember(seq: number): void {
     const at = clock.now();
@@ -114,20 +125,25 @@ export function openOutbox({ store, clock, send, report }: OutboxParts) {
       count += 1;
     }
     going.splice(0, count);
+    // Too many were on their way: the others are read now.
+    if (isBehind && going.length === 0 && !draining && held === null) void catchUp();
   }
 
   function fallBehind(error: unknown): void {
-    if (isTold || !isOpen) return;
-    isTold = true;
+    if (!isOpen) return;
+    const { message, code } = fromUnknown(error);
+    const isTold = held !== null;
+    held = message;
+    if (isTold) return;
     isBehind = true;
     going = [];
-    const { message, code } = fromUnknown(error);
     report("warn", "what is on disk cannot leave: it is tried again until it has", { code, reason: message });
     later();
   }
   function later(): void {
     cancelRetry?.();
-    cancelRetry = isOpen ? clock.alarm(clock.now() + retryMs, () => void catchUp()) : null;
+    const again = (): void => void (isReachable() ? catchUp() : later());
+    cancelRetry = isOpen ? clock.alarm(clock.now() + retryMs, again) : null;
   }
 
   /** Sends what may not have left; gives how many records that was. */
@@ -140,19 +156,20 @@ export function openOutbox({ store, clock, send, report }: OutboxParts) {
     cancelRetry?.();
     let count = 0;
     try {
-      const answered = await answeredBehind();
       while (isOpen) {
+        await lookAhead();
         const records = await store.read({ afterSeq: left, limit: recordsPerRead });
         const last = records.at(-1);
-        if (!last) break;
-        await Promise.all(records.flatMap((record) => send(dueIn(record, answered)) ?? []));
-        moved(last.seq);
+        if (!last && newest <= left) break;
+        await Promise.all(records.flatMap((record) => send(dueIn(record)) ?? []));
+        if (last) moved(last.seq);
         count += records.length;
       }
-      if (newest > left) return count + (await drain());
-      if (isTold) report("info", "what waited to leave has left", { records: count });
+      if (!isOpen) return count;
+      ahead = nothingAhead();
+      if (held !== null) report("info", "what waited to leave has left", { records: count });
       isBehind = false;
-      isTold = false;
+      held = null;
       note();
       for (const act of news.splice(0)) act();
     } catch (error) {
@@ -162,24 +179,24 @@ export function openOutbox({ store, clock, send, report }: OutboxParts) {
     return count;
   }
 
-  /** Which commands behind the note have their answer. */
-  async function answeredBehind(): Promise<ReadonlySet<string>> {
-    const answered = new Set<string>();
-    for (let afterSeq = left; ;) {
-      const records = await store.read({ afterSeq, limit: recordsPerRead });
+  /** Learns which commands behind the note have their answer; of a long outage each record is read once for that. */
+  async function lookAhead(): Promise<void> {
+    if (left < ahead.from) ahead = { ...nothingAhead(), from: left, to: left };
+    for (;;) {
+      const records = await store.read({ afterSeq: ahead.to, limit: recordsPerRead });
       const last = records.at(-1);
-      if (!last) return answered;
-      afterSeq = last.seq;
+      if (!last) return;
+      ahead.to = last.seq;
       for (const record of records) {
         const { answers } = committedIn(record);
-        if (answers !== null) answered.add(answers);
+        if (answers !== null) ahead.answered.add(answers);
       }
     }
   }
-  function dueIn(record: LogRecord, answered: ReadonlySet<string>): Committed {
+  function dueIn(record: LogRecord): Committed {
     const { committed } = committedIn(record);
     // What was brought here from elsewhere was said there.
-    const said = importedAt(record) === null ? committed.said.filter((line) => isDue(line, answered)) : [];
+    const said = importedAt(record) === null ? committed.said.filter(isDue) : [];
     return { ...committed, said };
   }
 
@@ -199,6 +216,7 @@ export function openOutbox({ store, clock, send, report }: OutboxParts) {
         one.hasLeft = true;
         if (own === going) sweep();
       }, fallBehind);
+      isBehind = going.length >= goingMax;
     },
     /** Before anything new is said: what may not have left does. */
     resend: catchUp,
@@ -228,8 +246,16 @@ export function openOutbox({ store, clock, send, report }: OutboxParts) {
     },
     /** How many records have not left. */
     behind: (): number => (isBehind ? newest - left : going.length),
+    /** Why they cannot leave, if they cannot. */
+    held: (): string | null => held,
+    /** The store is about to close: what leaves from now on leaves again at the next start, as the same message. */
+    endNotes(): void {
+      note();
+      isNoting = false;
+    },
     close(): void {
       isOpen = false;
+      isNoting = false;
       cancelRetry?.();
       cancelUnsure?.();
       cancel?.();

@@ -224,7 +224,9 @@ export function react(
     tell(address, word) {
       const actor = run.actors.get(address);
       if (!actor) return false;
-      const taken = step(actor.machine, actor.life, { ...word, ...nextStamp() } as never) as Step<AnyStateMachine>;
+      // Words have many shapes: V8 copies them several times faster so than by spreading.
+      const event = Object.assign({}, word, nextStamp()) as never;
+      const taken = step(actor.machine, actor.life, event) as Step<AnyStateMachine>;
       if (taken.heard === "unknown") throw new Error(`'${address}' knows no '${(word as Word).type}'`);
       if (taken.heard === "taken") settle(address, actor, taken, word as Word);
       else reaction.unheard += 1;
@@ -343,6 +345,8 @@ export function react(
     begin();
     for (let next = 0; next < queue.length; next++) hear(queue[next] as Heard);
     noteLate(reaction);
+    // An effect holds on to all that is here until it happens: what is of no use any more goes now.
+    undo.length = queue.length = 0;
     return reaction;
   } catch (error) {
     for (const back of undo.reverse()) back();
@@ -382,6 +386,7 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
 /** A key may be called `__proto__`, which to set is something else on every object. */
 function setEntry<T>(table: Record<string, T>, key: string, value: T | undefined): void {
   if (value === undefined) delete table[key];
+  else if (key !== "__proto__") table[key] = value;
   else Object.defineProperty(table, key, { value, writable: true, enumerable: true, configurable: true });
 }
 

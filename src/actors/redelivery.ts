@@ -7,6 +7,7 @@
 
 import type { Encoded } from "../protocol/envelope.ts";
 import type { Clock } from "./clock.ts";
+import { limits } from "./limits.ts";
 
 /** As long as a late result is still recorded where it is for. */
 const usefulMs = 60_000;
@@ -17,15 +18,32 @@ const watchedMax = 10_000;
 
 type Watched = { encoded: Encoded; at: number; seen: number };
 
-export function newRedelivery({ clock, publish }: { clock: Clock; publish: (encoded: Encoded, id: string) => void }) {
+type Means = {
+  clock: Clock;
+  publish: (encoded: Encoded, id: string) => void;
+  /** What they may take of memory: the oldest are forgotten first. */
+  bytesMax?: number;
+};
+
+export function newRedelivery({ clock, publish, bytesMax = limits.resultsBytes.default }: Means) {
   const watched = new Map<string, Watched>();
   const alarms = new Set<() => void>();
+  let bytes = 0;
+
+  function keep(id: string, one: Watched): void {
+    watched.set(id, one);
+    bytes += one.encoded.bytes.byteLength;
+  }
+  function forget(id: string): void {
+    bytes -= watched.get(id)?.encoded.bytes.byteLength ?? 0;
+    watched.delete(id);
+  }
 
   /** Those that are oldest stand first. */
   function sweep(now: number): void {
     for (const [id, { seen }] of watched) {
-      if (now - seen < heardMs && watched.size <= watchedMax) return;
-      watched.delete(id);
+      if (now - seen < heardMs && watched.size <= watchedMax && bytes <= bytesMax) return;
+      forget(id);
     }
   }
 
@@ -33,18 +51,18 @@ export function newRedelivery({ clock, publish }: { clock: Clock; publish: (enco
     watch(id: string, encoded: Encoded): void {
       const now = clock.now();
       sweep(now);
-      if (!watched.has(id)) watched.set(id, { encoded, at: now, seen: now });
+      if (!watched.has(id)) keep(id, { encoded, at: now, seen: now });
     },
     /** Nobody hears it. Whether it was one of these. */
     unheard(id: string): boolean {
       const one = watched.get(id);
       if (!one) return false;
-      watched.delete(id);
+      forget(id);
       const now = clock.now();
       if (now - one.at >= usefulMs) return true;
       const cancel = clock.alarm(now + againMs, () => {
         alarms.delete(cancel);
-        watched.set(id, { ...one, seen: clock.now() });
+        keep(id, { ...one, seen: clock.now() });
         publish(one.encoded, id);
       });
       alarms.add(cancel);
@@ -54,6 +72,7 @@ export function newRedelivery({ clock, publish }: { clock: Clock; publish: (enco
       for (const cancel of alarms) cancel();
       alarms.clear();
       watched.clear();
+      bytes = 0;
     },
   };
 }

@@ -2,6 +2,7 @@
 //
 // Invariants:
 //   F1. What is refused is never acknowledged: it is answered, logged, counted, and kept as a dead letter.
+//   F2. What a stream holds is terminated once its dead letter is kept; while that cannot be, it comes again.
 
 import type { Delivery } from "../transport/transport.ts";
 import { entryOf, type Key, kindOf, nameOf } from "../protocol/catalogue.ts";
@@ -18,7 +19,8 @@ import type { Outbound } from "./outbound.ts";
 import type { SystemParts } from "./system.ts";
 
 type Parts = {
-  outbound: Outbound;
+  /** Whether what it says was kept is asked only of what a stream has delivered. */
+  outbound: { say(...said: Parameters<Outbound["say"]>): Promise<boolean> | undefined };
   subjects: SubjectCodec;
   bounds: Bounds;
   now: () => number;
@@ -30,6 +32,7 @@ export type Refuser = ReturnType<typeof newRefuser>;
 
 export function newRefuser({ outbound, subjects, bounds, now, id, report }: Parts) {
   const counts = new Map<ErrorCode, number>();
+  const refused = { times: 0, last: "" };
 
   const keyOf = (subject: string): Key | undefined => {
     try {
@@ -68,45 +71,53 @@ export function newRefuser({ outbound, subjects, bounds, now, id, report }: Part
     const to = replyOf(delivery, key, body);
     if (to !== undefined) {
       const word = { ...answerOf(key, body, error), to };
-      outbound.say({ id: id(), by: code, word, cause }, correlationId, now());
+      void outbound.say({ id: id(), by: code, word, cause }, correlationId, now());
     }
     return correlationId;
   }
 
-  /** Logged, counted, and kept as a dead letter: also what came another way, and was answered there. */
-  function note(code: Code, received: Received, error: TroupeError, correlationId: string): void {
+  /** Logged, counted, and kept as a dead letter: also what came another way. Gives whether the letter was kept. */
+  function note(code: Code, received: Received, error: TroupeError, correlationId: string) {
     counts.set(error.code, (counts.get(error.code) ?? 0) + 1);
+    refused.times += 1;
+    refused.last = `${error.code}: ${error.message}`;
     const { subject } = received;
     report("error", "a message was refused", { code: error.code, subject: clip(subject), reason: error.message });
     const word = rejectionOf(error, received, now(), bounds) as unknown as Word;
-    outbound.say({ id: id(), by: code, word, cause: null }, correlationId, now(), true);
+    const kept = outbound.say({ id: id(), by: code, word, cause: null }, correlationId, now(), true);
     const { message } = error;
     const log = { log_level: "error", message: clip(message), timestamp: new Date(now()).toISOString() };
     const line = { type: "log:LogEmitted", payload: { ...log, context: { code: error.code } } } as unknown as Word;
-    outbound.say({ id: id(), by: code, word: line, cause: null }, correlationId, now(), true);
+    void outbound.say({ id: id(), by: code, word: line, cause: null }, correlationId, now(), true);
+    return kept;
+  }
+
+  async function end({ subject, nak, term }: Delivery, code: ErrorCode, kept: Promise<boolean>): Promise<void> {
+    if (await kept) return term?.();
+    report("error", "a dead letter was not kept: what it is about comes again", { code, subject: clip(subject) });
+    nak?.();
   }
 
   return {
     counts,
+    refused: (): Readonly<typeof refused> => refused,
     answer,
     /** Bytes that are no message. */
     refuse(code: Code, delivery: Delivery, thrown: unknown): void {
       const error = fromUnknown(thrown);
-      note(code, delivery, error, answer(code, delivery, error));
-      delivery.term?.();
+      const kept = note(code, delivery, error, answer(code, delivery, error));
+      if (delivery.term && kept) void end(delivery, error.code, kept);
     },
-    note,
+    note: (...noted: Parameters<typeof note>): void => void note(...noted),
     /** A command that is right, and cannot be taken now. */
     putOff(code: Code, delivery: Delivery, error: TroupeError): void {
-      if (delivery.nak) return delivery.nak(putOffMs);
+      if (delivery.nak) return delivery.nak();
       const key = keyOf(delivery.subject);
       report("warn", "a command was put off", { code: error.code, command: key && nameOf(key), reason: error.message });
       answer(code, delivery, error);
     },
   };
 }
-
-const putOffMs = 1_000;
 
 /** Of a stream the reply field is not the sender's; of a relay it is the only way for an acknowledgment. */
 function replyOf({ reply, ack }: Delivery, key: Key | undefined, body: JsonObject): string | undefined {

@@ -8,10 +8,13 @@
 //   J2. A runtime that drains, or has left, is given nothing.
 //   J3. Whatever a runtime held when its lease ran out is told to its dispatch, once.
 //   J4. A restart sends nobody away for want of a runtime that was here before, until its lease would be over.
+//   J5. Two runtimes that have one id are told of, once.
 
 import { agentRuntime } from "../machines/agent-runtime.ts";
 import { fire, type Life, type Stamp, start, step, type Timer } from "../machines/step.ts";
 import type { Message } from "../protocol/catalogue.ts";
+import type { WireError } from "../protocol/errors.ts";
+import type { Report } from "../protocol/report.ts";
 import type { Clock } from "./clock.ts";
 
 type Registration = Message<"event:AgentRuntimeRegistered">;
@@ -25,9 +28,20 @@ type Runtime = {
   /** When it was last given something, and when it last said anything. */
   chosenAt: number;
   heardAt: number;
+  lastError: RuntimeError | null;
+  /** The number of its last beat, and how many since it registered did not come after the one before. */
+  seq: number;
+  backwards: number;
+  isDoubled: boolean;
 };
 
+/** What went wrong with a runtime last: with one of its agents, or with itself. */
+export type RuntimeError = Pick<WireError, "code" | "message"> & { at: number };
+
 export type Choice = { is: "chosen"; runtime: { id: string; exec_id: string } } | { is: "none" } | { is: "busy" };
+
+/** Harmless once: a network may say a word twice. */
+const backwardsMax = 2;
 
 export type Registry = ReturnType<typeof newRegistry>;
 
@@ -38,9 +52,12 @@ type Means = {
   tell: (place: Place, cue: { type: "cue:RuntimeFree" } | { type: "cue:RuntimeLost" }) => void;
   /** A runtime left without a word: the registry says so. */
   say: (message: Message<"event:AgentRuntimeDeregistered">) => void;
+  report?: Report;
+  /** The dispatcher is elsewhere: runtimes are known to whoever asks here, and given nothing from here. */
+  isOnlooker?: boolean;
 };
 
-export function newRegistry({ clock, stamp, tell, say }: Means) {
+export function newRegistry({ clock, stamp, tell, say, report, isOnlooker = false }: Means) {
   const runtimes = new Map<string, Runtime>();
   /** Dispatches that wait until a runtime for their agent is free, by execution id. */
   const waiting = new Map<string, { agent: string; place: Place }>();
@@ -81,12 +98,31 @@ export function newRegistry({ clock, stamp, tell, say }: Means) {
     }
   };
 
+  /** Beats of one process count upwards. One may come twice on its way; two of them are the beats of two processes. */
+  const count = (id: string, runtime: Runtime, seq: number): void => {
+    if (seq <= runtime.seq) runtime.backwards += 1;
+    runtime.seq = seq;
+    if (runtime.isDoubled || runtime.backwards < backwardsMax) return;
+    runtime.isDoubled = true;
+    const code = "EXEC_ID_CONFLICT";
+    const message = `two runtimes beat as ${id}: both do each order, one of them in vain; give each an id of its own`;
+    runtime.lastError = { code, message, at: clock.now() };
+    const { id: name } = runtime.registration.agent_runtime;
+    report?.("warn", "two agent runtimes have one id", { code, runtime: id, name, reason: message });
+  };
+
   const lose = (runtime: Runtime): void => {
+    const { lease_ms: ms } = runtime.registration.payload.context;
+    const at = clock.now();
+    if (at - runtime.heardAt >= ms) {
+      runtime.lastError = { code: "AGENT_RUNTIME_LOST", message: `nothing was heard of it for ${ms} ms`, at };
+    }
     const lost = [...runtime.held.values()];
     runtime.held.clear();
     for (const place of lost) tell(place, { type: "cue:RuntimeLost" });
   };
 
+  /** Whoever has no dispatcher only looks on, and says nothing in its name. */
   const settle = (id: string, runtime: Runtime, taken: ReturnType<typeof step<typeof agentRuntime>>): void => {
     const before = stateOf(runtime);
     runtime.life = taken.life;
@@ -97,7 +133,7 @@ export function newRegistry({ clock, stamp, tell, say }: Means) {
       });
       alarms.add(cancel);
     }
-    for (const message of taken.messages) say(message as Message<"event:AgentRuntimeDeregistered">);
+    for (const message of isOnlooker ? [] : taken.messages) say(message as Message<"event:AgentRuntimeDeregistered">);
     if (taken.life.snapshot.status === "done") runtimes.delete(id);
     else if (before !== stateOf(runtime) && stateOf(runtime) === "deregistered") lose(runtime);
     if (isOpen(runtime)) wake();
@@ -114,13 +150,21 @@ export function newRegistry({ clock, stamp, tell, say }: Means) {
       const known = runtimes.get(id);
       if (known) {
         known.heardAt = clock.now();
-        if (message.type === "event:AgentRuntimeRegistered") known.registration = message;
+        if (message.type === "event:AgentRuntimeRegistered") {
+          known.registration = message;
+          // It may have begun anew, and counts from one.
+          known.seq = 0;
+          known.backwards = 0;
+        }
+        if (message.type === "progress:AgentRuntimeHeartbeat") count(id, known, message.payload.context.seq);
         return settle(id, known, step(agentRuntime, known.life, { ...message, ...stamp() } as never));
       }
       if (message.type !== "event:AgentRuntimeRegistered") return;
       const begun = start(agentRuntime, { registration: message }, stamp());
       const heardAt = clock.now();
-      const runtime: Runtime = { registration: message, life: begun.life, held: new Map(), chosenAt: 0, heardAt };
+      const { life } = begun;
+      const fresh = { chosenAt: 0, lastError: null, seq: 0, backwards: 0, isDoubled: false };
+      const runtime = { registration: message, life, held: new Map(), heardAt, ...fresh };
       runtimes.set(id, runtime);
       settle(id, runtime, begun);
     },
@@ -159,16 +203,32 @@ export function newRegistry({ clock, stamp, tell, say }: Means) {
         if (runtime.held.delete(execId)) return wake();
       }
     },
+    /** It went wrong with an agent execution, where a runtime has that. */
+    failed(execId: string, { code, message }: WireError, at: number): void {
+      const runtime = [...runtimes.values()].find(({ held }) => held.has(execId));
+      if (runtime) runtime.lastError = { code, message, at };
+    },
     runtimes: () =>
-      [...runtimes.entries()].map(([id, runtime]) => ({
-        id,
-        name: runtime.registration.agent_runtime.id,
-        state: stateOf(runtime),
-        agents: runtime.registration.agent_runtime.capabilities.agents,
-        held: runtime.held.size,
-        max: runtime.registration.agent_runtime.capabilities.max_concurrent_executions,
-        heardAt: runtime.heardAt,
-      })),
+      Array.from(runtimes, ([id, runtime]) => {
+        const { id: name, capabilities } = runtime.registration.agent_runtime;
+        const { agents, language = null, version = null, max_concurrent_executions: max } = capabilities;
+        const { inFlight } = runtime.life.snapshot.context;
+        const { heardAt, lastError } = runtime;
+        const held = runtime.held.size;
+        return {
+          id,
+          name,
+          state: stateOf(runtime),
+          language,
+          version,
+          agents,
+          held,
+          inFlight,
+          max,
+          heardAt,
+          lastError,
+        };
+      }),
     /** After a restart: whoever was here before has so long to be heard of again, and nobody is sent away meanwhile. */
     expect(forMs: number): void {
       expectedUntil = clock.now() + forMs;

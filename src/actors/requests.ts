@@ -5,6 +5,7 @@
 
 import type { Warning } from "../protocol/fields.ts";
 import type { Word } from "./component.ts";
+import type { Limits } from "./limits.ts";
 
 /** A command that left: the chart that said it, and what it was about. */
 export type Asked = { run: string; from: string; id: string; about: Partial<Word> };
@@ -17,10 +18,12 @@ const keptMax = 20_000;
 
 export type Requests = ReturnType<typeof newRequests>;
 
-export function newRequests() {
+/** `answersBytes`: what answers may take of memory. */
+export function newRequests({ answersBytes }: Pick<Limits, "answersBytes">) {
   const asked = new Map<string, Asked>();
   const asking = new Map<string, Asking>();
   const answered = new Map<string, Answer>();
+  let bytes = 0;
   return {
     /** A command leaves; it is found by its id, by where its answer goes, and by whom it is for. */
     ask(names: readonly (string | undefined)[], request: Asked): void {
@@ -31,7 +34,16 @@ export function newRequests() {
     take: (id: string, request: Asking): void => keep(asking, id, request),
     asking: (id: string | null): Asking | undefined => (id === null ? undefined : asking.get(id)),
     /** The command was answered; whoever sends it again is answered the same. */
-    answer: (id: string, answer: Answer): void => keep(answered, id, answer),
+    answer(id: string, answer: Answer): void {
+      bytes += answer.bytes.byteLength - (answered.get(id)?.bytes.byteLength ?? 0);
+      answered.delete(id);
+      answered.set(id, answer);
+      for (const [oldest, given] of answered) {
+        if (answered.size <= keptMax && bytes <= answersBytes) return;
+        answered.delete(oldest);
+        bytes -= given.bytes.byteLength;
+      }
+    },
     answered: (id: string): Answer | undefined => answered.get(id),
   };
 }

@@ -88,7 +88,11 @@ export function recordEvent(
     attempt,
     status: payload.status,
   });
-  if (disposition !== "applied") return disposition;
+  if (disposition !== "applied") {
+    // It shows in no row, and is a duplicate when it comes again.
+    if (before && disposition !== "duplicate") put(run, { ...before, seen: seenIn(after) }, new Set(), undo);
+    return disposition;
+  }
   const base = before ?? born(entity as Entity, own, word, at);
   put(run, moved(run, base, after, payload, key, at), changed, undo);
   return disposition;
@@ -145,13 +149,12 @@ function moved(
   const isRoot = placeOf(base) === run.id;
   const { wait, reason, paused_by, canceled_by, delay_ms, usage, undo: undone } = payload.context as Data;
   const isTold = usage !== undefined || undone !== undefined;
-  const about = { ...defined({ wait, reason, paused_by, canceled_by, delay_ms }) };
+  const about = defined({ wait, reason, paused_by, canceled_by, delay_ms });
   return {
     ...base,
     status: view.status,
     attempt: view.attempt,
-    // A message that comes again is known by its event and attempt; its id is needed where there is no attempt.
-    seen: view.attempt > 0 ? view.seen.filter((mark) => mark.includes("#")) : view.seen,
+    seen: seenIn(view),
     startedAt: base.startedAt ?? (view.status === "RUNNING" ? at : null),
     endedAt: isOver ? at : null,
     isOpen: !isOver,
@@ -166,11 +169,18 @@ function moved(
   };
 }
 
+/** A message that comes again is known by its event and attempt; its id is needed where there is no attempt. */
+const seenIn = ({ attempt, seen }: Pick<Execution, "attempt" | "seen">): readonly string[] =>
+  attempt > 0 ? seen.filter((mark) => mark.includes("#")) : seen;
+
 /** From where it came: what it was given of the results there stands in its order. */
 const ancestryIn = ({ kind, from_exec_id, from_task }: Data): object => ({ kind, from_exec_id, from_task });
 
-const defined = (fields: Record<string, unknown>): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+function defined(fields: Record<string, unknown>): Record<string, unknown> {
+  const kept: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(fields)) if (value !== undefined) kept[name] = value;
+  return kept;
+}
 
 /** As the store keeps it. */
 export function rowOf(run: Run, execution: Execution): Row {

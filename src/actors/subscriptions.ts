@@ -8,11 +8,13 @@
 //   U1. Whatever a component hears and is sent by the catalogue has a pattern, whichever components are with it.
 //   U2. A subject that nobody knows is refused by one component of the protocol: the owner of its entity.
 //   U3. Nobody hears all of the commands, so that unknown roots and entities still have no responder.
+//   U4. The order of a tool that is declared remote is taken by whoever serves it, and by nobody here.
 
 import { entryOf, isKey, kindOf, type Key } from "../protocol/catalogue.ts";
 import type { Component as Code } from "../protocol/entry.ts";
 import type { Entity } from "../protocol/statuses.ts";
 import type { SubjectCodec } from "../protocol/subjects.ts";
+import { isElsewhere, type ToolDefinition } from "../tools/tool.ts";
 import type { Component } from "./component.ts";
 
 export type Listening = {
@@ -20,7 +22,7 @@ export type Listening = {
   pattern: string;
   /** Only one process of these hears it. */
   group?: string;
-  takes(key: Key): boolean;
+  takes(key: Key, tool?: string): boolean;
   /** What of the bytes that are no message it refuses: the others leave that to the owner. */
   refuses: "all" | "bodies" | "nothing";
 };
@@ -58,8 +60,17 @@ export function subscriptionsOf(
     ...wholes(component, subjects, runtimeId),
     ...singles(component, subjects, here),
     ...awaited(component, subjects, here, runtimeId),
+    // Who is asked who runs agents knows it without a dispatcher, too.
+    ...(component.code === "WO" && !here.has("AD") ? [beats(subjects)] : []),
   ]);
 }
+
+const beats = (subjects: SubjectCodec): Listening => ({
+  code: "WO",
+  pattern: subjects.patternOf({ whole: "heartbeats" }),
+  takes: () => true,
+  refuses: "nothing",
+});
 
 function wholes({ code, group }: Component, subjects: SubjectCodec, runtimeId: string | null): Listening[] {
   const found: Listening[] = [];
@@ -132,6 +143,30 @@ function awaited(
     found.push({ code, pattern, takes: () => true, refuses: "nothing" });
   }
   return found;
+}
+
+/** Of tools that are unknown, or none of this process: who serves them is in another group. */
+const toolOwners = "tool-owner";
+
+/**
+ * Where tools of other processes are declared, their orders are theirs. Each own tool has a pattern of its own then,
+ * in the group that all who serve it share; the whole is heard for what is unknown.
+ */
+export function besideRemoteTools(
+  all: readonly Listening[],
+  subjects: SubjectCodec,
+  tools: ReadonlyMap<string, Pick<ToolDefinition, "kind">>,
+): readonly Listening[] {
+  if (![...tools.values()].some(isElsewhere)) return all;
+  const key = "command:ToolExecute" as const;
+  const own = [...tools].filter(([, tool]) => !isElsewhere(tool)).map(([id]) => id);
+  return all.flatMap((one): Listening[] => {
+    if (one.code !== "XE" || one.refuses !== "all" || !one.takes(key)) return [one];
+    const takes = (word: Key, tool = ""): boolean => one.takes(word) && (word !== key || !tools.has(tool));
+    const single = { code: one.code, group: one.group, takes: (word: Key) => word === key, refuses: "bodies" } as const;
+    const each = own.map((tool) => ({ ...single, pattern: subjects.patternOf({ key, params: { tool } }) }));
+    return [{ ...one, group: toolOwners, takes }, ...(each as Listening[])];
+  });
 }
 
 export const keysOf = ({ hears }: Component): Key[] => Object.keys(hears).filter(isKey);

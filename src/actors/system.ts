@@ -48,6 +48,8 @@ export type SystemParts = {
   world: World;
   ears: Ears;
   report: Report;
+  /** Whoever waits stays in memory: nobody looks for those who have waited long. */
+  isSleepless?: boolean;
 };
 
 export type System = ReturnType<typeof openSystem>;
@@ -69,7 +71,7 @@ type OpenUnit = {
 /** What a runtime that says nothing else has. */
 const leaseMs = 15_000;
 
-export function openSystem({ store, clock, random, world, ears, report }: SystemParts) {
+export function openSystem({ store, clock, random, world, ears, report, isSleepless = false }: SystemParts) {
   const ids = minter(random);
   const mailbox: Letter[] = [];
   const outbox: Waiting[] = [];
@@ -257,10 +259,9 @@ export function openSystem({ store, clock, random, world, ears, report }: System
       const run = residents.get(committed.run);
       if (run && run.seq === at && run.actors.size === 0) residents.drop(run);
     }
-    if (sent > 1_024 || sent === outbox.length) {
-      outbox.splice(0, sent);
-      sent = 0;
-    }
+    // At once: what has been let out holds on to all that was said.
+    outbox.splice(0, sent);
+    sent = 0;
     while (adopted[0] && adopted[0].seq <= seq) adopted.shift()?.done();
     residents.makeRoom(counts.reactions);
   });
@@ -332,7 +333,7 @@ export function openSystem({ store, clock, random, world, ears, report }: System
       isReacting = false;
       drain();
       world.calls.open();
-      residents.sweep();
+      if (!isSleepless) residents.sweep();
       return { live, busy: busy.length, parked: residents.parked().size };
     },
     /** Parked runs that can go on now do. */

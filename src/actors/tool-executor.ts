@@ -5,6 +5,7 @@ import { handlerRun } from "../machines/handler-run.ts";
 import type { Message } from "../protocol/catalogue.ts";
 import type { WireError } from "../protocol/errors.ts";
 import { schemaOf, wrong } from "../language/json-schema.ts";
+import { isElsewhere } from "../tools/tool.ts";
 import { as, type Component, type Host } from "./component.ts";
 import type { Room } from "./flow-calls.ts";
 import type { World } from "./world.ts";
@@ -14,11 +15,13 @@ type Order = Message<"command:ToolExecute">;
 const handlerAt = (execId: string): string => `handler/${execId}`;
 
 type Waits = { waits: true };
+type Elsewhere = { elsewhere: true };
 
-/** Why it cannot be run; or that its own limits say when, and it is to ask them. */
-function problemOf({ world, run }: Host, { tool, payload }: Order): WireError | Waits | null {
+/** Why it cannot be run; or that its own limits say when, and it is to ask them; or that it runs elsewhere. */
+function problemOf({ world, run }: Host, { tool, payload }: Order): WireError | Waits | Elsewhere | null {
   const definition = world.definitions.tools.get(tool.id);
   if (!definition) return { code: "TOOL_NOT_FOUND", message: `there is no tool '${tool.id}'`, details: {} };
+  if (isElsewhere(definition)) return { elsewhere: true };
   const hasLimits = definition.concurrency !== undefined || definition.rate !== undefined;
   const busy = hasLimits ? undefined : busyIn(world);
   if (busy) return busy;
@@ -66,6 +69,7 @@ export const toolExecutor: Component = {
       const address = handlerAt(order.tool.exec_id);
       if (host.tell(address, word)) return;
       const given = host.ask(() => problemOf(host, order));
+      if (given && "elsewhere" in given) return;
       const more = {
         ...(given && ("waits" in given ? given : { problem: given })),
         ...(run === "" && { isRemote: true }),

@@ -1,25 +1,35 @@
-// A message as it is written for the transport: where it goes, and its bytes, made once.
+// A message as it is written for the transport: where it goes, its bytes, and what of it travels by reference.
 
 import type { Key, Message } from "../protocol/catalogue.ts";
 import { components as names, type Component as Code } from "../protocol/entry.ts";
 import { encode, type Encoded, type Envelope, type Trace } from "../protocol/envelope.ts";
+import { TroupeError } from "../protocol/errors.ts";
 import type { Bounds } from "../protocol/json.ts";
+import { referred, type StoredContent } from "../protocol/references.ts";
 import type { SubjectCodec } from "../protocol/subjects.ts";
 import type { Word } from "./component.ts";
+import type { Contents } from "./contents.ts";
 import { envelopeOf } from "./record.ts";
 import type { Requests } from "./requests.ts";
 
 export type Speech = { id: string; by: Code; word: Word; cause: string | null };
 
+export type Written = {
+  encoded: Encoded;
+  /** What has to be in the object store before it may leave. */
+  contents: readonly StoredContent[];
+};
+
 export type WriterParts = {
   subjects: SubjectCodec;
+  contents: Pick<Contents, "store" | "isOn">;
   bounds: Bounds;
   requests: Requests;
   /** How safe what is acknowledged is. */
   durability: "fsync" | "os" | "memory";
 };
 
-export function newWriter({ subjects, bounds, requests, durability }: WriterParts) {
+export function newWriter({ subjects, contents: { store, isOn }, bounds, requests, durability }: WriterParts) {
   /** Where a message goes; none if it has no place outside, as an acknowledgment that nobody asked for. */
   function subjectOf(speech: Speech, correlationId: string): string | undefined {
     const { by, word, cause } = speech;
@@ -47,19 +57,33 @@ export function newWriter({ subjects, bounds, requests, durability }: WriterPart
 
   function written(
     { id, by, word, cause }: Speech,
-    subject: string,
+    to: string,
     correlationId: string,
     at: number,
     trace: Trace = {},
-  ): Encoded {
+  ): Written {
     const envelope = envelopeOf({ id, by, word: addressed(word, cause), cause }, correlationId, at);
     const key = word.type as Key;
-    return encode(envelope as unknown as Envelope, key, subjects, {
-      to: subject,
-      bounds,
-      trace,
-    });
+    const writtenAs = (isTooLarge: boolean): Written => {
+      const { payload, contents } = isOn
+        ? referred(envelope["payload"] as object, store, isTooLarge, bounds)
+        : { payload: envelope["payload"], contents: [] };
+      // How large it is, is looked at below.
+      const sending = { to, trace, bounds: { ...bounds, sizeBytesMax: Infinity } };
+      return { encoded: encode({ ...envelope, payload } as unknown as Envelope, key, subjects, sending), contents };
+    };
+    const whole = writtenAs(false);
+    const { sizeBytesMax } = bounds;
+    if (whole.encoded.bytes.byteLength <= sizeBytesMax) return whole;
+    const smaller = isOn ? writtenAs(true) : whole;
+    const bytes = smaller.encoded.bytes.byteLength;
+    if (bytes <= sizeBytesMax) return smaller;
+    const message = `${key} would have ${bytes} bytes, and a message may have ${sizeBytesMax}`;
+    const details = { limit: "payloadBytes", max: sizeBytesMax, bytes, ...(!isOn && { fix: storeOff }) };
+    throw new TroupeError("PAYLOAD_TOO_LARGE", message, details);
   }
 
   return { subjectOf, written };
 }
+
+const storeOff = "send less, or set `object_store: true`, so that inputs and outputs travel by reference";

@@ -6,6 +6,7 @@ import { version } from "../version.ts";
 import { again } from "./again.ts";
 import { backup } from "./backup.ts";
 import { bundles } from "./bundles.ts";
+import { check } from "./check.ts";
 import { completion } from "./completion.ts";
 import { config } from "./config.ts";
 import { doctor } from "./doctor.ts";
@@ -14,8 +15,10 @@ import { graph } from "./graph.ts";
 import { init } from "./init.ts";
 import { key } from "./key.ts";
 import { list } from "./list.ts";
+import { natsPermissions } from "./nats-permissions.ts";
 import { rehearse } from "./rehearse.ts";
 import { run } from "./run.ts";
+import { runtimeTest } from "./runtime-test.ts";
 import { schema } from "./schema.ts";
 import { show } from "./show.ts";
 import { steer } from "./steer.ts";
@@ -24,16 +27,17 @@ import { token } from "./token.ts";
 import { trace } from "./trace.ts";
 import { up } from "./up.ts";
 import { validate } from "./validate.ts";
+import { wiretap } from "./wiretap.ts";
 
 type Add = (program: Command) => void;
 
 const groups: Readonly<Record<string, readonly Add[]>> = {
   "Begin:": [init, up, run],
-  "Look:": [list, show, events, trace],
+  "Look:": [list, show, events, trace, wiretap],
   "Steer:": [steer, again],
-  "Define:": [validate, graph, schema, rehearse],
+  "Define:": [validate, check, graph, schema, rehearse, runtimeTest],
   "Keep:": [bundles, backup],
-  "More:": [things, config, doctor, token, key, completion],
+  "More:": [things, config, doctor, token, key, natsPermissions, completion],
 };
 
 export function programOf(): Command {

@@ -32,12 +32,14 @@ export function clipped(line: string, columns: number): string {
 
 export function openScreen(terminal: Terminal) {
   let drawn = 0;
+  // One that does not know how wide it is says 0.
+  const columns = (): number => terminal.columns || 80;
   const erase = (): string => (drawn === 0 ? "" : `${escape}[${drawn}A${escape}[0J`);
   return {
     /** How many lines there is room for. */
     linesMax: (): number => Math.max(2, (terminal.rows ?? 24) - 1),
     draw(lines: readonly string[]): void {
-      const fitting = lines.map((line) => clipped(harmless(line), terminal.columns ?? 80));
+      const fitting = lines.map((line) => clipped(harmless(line), columns()));
       terminal.write(`${erase()}${fitting.map((line) => `${line}\n`).join("")}`);
       drawn = fitting.length;
     },

@@ -2,7 +2,7 @@
 
 import { type Command, Option } from "commander";
 import { clientOf, type Reach, withConnection } from "./connection.ts";
-import { next, print, printJson, remark, self, table, whenOf } from "./words.ts";
+import { inStatus, next, print, printJson, remark, self, table, whenOf } from "./words.ts";
 
 type Options = Reach & { json?: true };
 
@@ -26,16 +26,36 @@ export function things(program: Command): void {
 async function runtimes(options: Options): Promise<void> {
   const { items } = await clientOf(options).listRuntimes();
   if (options.json) return printJson({ items });
-  if (items.length === 0) return print(`nobody runs agents: a daemon does, unless its \`roles\` say otherwise`);
-  const rows = items.map(({ exec_id, id, state, agents, held, max }) => [
-    id,
-    state,
-    `${held} of ${max}`,
-    agents.join(" "),
-    exec_id,
+  if (items.length === 0) {
+    return print(
+      [
+        "nobody runs agents: a daemon does, unless its `roles` say otherwise",
+        "one elsewhere shows here once it has registered: docs/runtimes.md tells how it does",
+      ].join("\n"),
+    );
+  }
+  const now = new Date().getTime();
+  const rows = items.map((one) => [
+    one.id,
+    inRuntimeState(one.state),
+    [one.language ?? "-", one.version].filter(Boolean).join(" "),
+    `${one.held} of ${one.max}`,
+    String(one.in_flight),
+    whenOf(one.heard_at, now),
+    one.agents.join(" "),
+    one.exec_id,
+    one.last_error
+      ? `${one.last_error.code} ${whenOf(one.last_error.at, now)}: ${oneLine(one.last_error.message)}`
+      : "",
   ]);
-  print(table(["runtime", "state", "at work", "agents", "execution"], rows));
+  const head = ["runtime", "state", "written in", "given", "in flight", "heard", "agents", "execution", "last error"];
+  print(table(head, rows));
 }
+
+/** The states of a runtime, as its chart names them, in the colours of those that people know. */
+const inRuntimeState = (state: string): string =>
+  inStatus(state === "registered" ? "REGISTERED" : state === "deregistered" ? "FAILED" : "CANCELED", state);
+const oneLine = (text: string): string => text.replaceAll(/\s+/g, " ");
 
 async function schedules(options: Options): Promise<void> {
   const { items } = await clientOf(options).listSchedules();

@@ -68,9 +68,16 @@ function keepAlive(): () => void {
 }
 
 function said({ ready, inspector, troupe }: Daemon, dataDir: string, ms: number): string {
+  const { http, ws, nats, roles } = ready;
   const served = inspector();
-  const doors = [`${ready.http}/`, `${ready.http}/api`, ready.ws, ...(served === null ? [] : [`inspector ${served}`])];
+  const doors = [
+    ...(http === "" ? [] : ws === "" ? [`${http}/api/ready`] : [`${http}/`, `${http}/api`, ws]),
+    ...(served === null ? [] : [`inspector ${served}`]),
+    ...(nats ? [nats.key === null ? nats.url : `${nats.url} (runtimes sign in with ${nats.key})`] : []),
+  ];
   const line = `troupe ${version} is ready in ${Math.round(ms)} ms: ${doors.join("  ")}`;
+  // Where only a part of it is, nothing is begun.
+  if (roles && !roles.includes("orchestrator")) return `${line}\nHere: ${roles.join(", ")}\n`;
   const ids = troupe().workflowIds();
   // Whoever has a hello means that to be the first.
   const first = ids.includes("hello") ? "hello" : ids[0];

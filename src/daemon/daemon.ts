@@ -13,31 +13,39 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type Clock, systemClock } from "../actors/clock.ts";
 import { failCall } from "../actors/stray.ts";
-import { supervise } from "../actors/supervisor.ts";
+import { type Part, supervise } from "../actors/supervisor.ts";
 import type { DaemonDoor } from "../gateway/door.ts";
-import { TroupeError } from "../protocol/errors.ts";
+import { fromUnknown, TroupeError } from "../protocol/errors.ts";
 import type { Troupe } from "../runtime/troupe.ts";
 import type { Config, Setting } from "./config.ts";
 import { openGuardOf } from "./guard-settings.ts";
 import { natsPart } from "./nats.ts";
+import { discoveryPart } from "./discovery.ts";
 import { newInspectorSwitch } from "./inspector-switch.ts";
 import { watchLag } from "./lag.ts";
 import { openLog, type Log } from "./log.ts";
 import { openMetrics } from "./metrics.ts";
-import { enginePart, gatewayPart, loadGateway, type Means, type State } from "./parts.ts";
+import { monitoringPart } from "./monitoring.ts";
+import { enginePart, gatewayPart, loadGateway, type Means, probePart, type State } from "./parts.ts";
 import { openRedaction } from "./redact.ts";
+import { relayPart } from "./relay.ts";
+import { type Seat, seatOf } from "./seat.ts";
+import { checkSignIn } from "./sign-in.ts";
 import { limitNames, shown as shownAs } from "./settings.ts";
 import { openTracing } from "./tracing.ts";
 
 /** What is told once everybody can come. */
 export type Ready = {
   event: "ready";
+  /** Empty, if it answers nobody over HTTP. */
   http: string;
   ws: string;
   pid: number;
-  durability: "fsync";
-  /** Where runtimes elsewhere find it, and the key that they come with. */
-  nats?: { url: string; key: string | null };
+  durability: "fsync" | "memory";
+  /** Which components are here, if it was said. */
+  roles?: readonly string[];
+  /** Where the others find it, and the keys that runtimes come with, and whoever may do anything. */
+  nats?: { url: string; key: string | null; operator: string | null };
 };
 
 export type Daemon = {
@@ -78,9 +86,11 @@ export async function openDaemon(config: Config, around: Surroundings): Promise<
   const { report } = log;
   const { now } = clock;
   const state: State = { phase: "starting", deadline: 0, port: settings.port };
-  const reasons = (): string[] => reasonsOf(state);
+  const reasons = (): string[] => reasonsOf(state, seat.engine?.length !== 0);
   const metrics = openMetrics({ isReady: () => reasons().length === 0, now });
-  // Before anything is open: what is not safe is not begun.
+  // Before anything is open: what is not safe, or cannot be, is not begun.
+  const seat = seatOf(config);
+  if (settings.transport === "nats") checkSignIn(settings, report);
   const guard = await openGuardOf(settings, { now, report, refused: metrics.doors.refused });
   const lag = watchLag(clock);
   const inspector = newInspectorSwitch({ settings, report, state, guard });
@@ -107,15 +117,22 @@ export async function openDaemon(config: Config, around: Surroundings): Promise<
     state,
     door,
     guard,
+    seat,
+    end: (thrown) =>
+      void running
+        .then(({ stop }) => stop())
+        .catch((late: unknown) => report("error", "a part did not stop", { reason: fromUnknown(late).message }))
+        .then(() => onFatal(fromUnknown(thrown))),
   };
   let giveUp: (error: TroupeError | null) => void = () => undefined;
   const ended = new Promise<TroupeError | null>((settle) => (giveUp = settle));
-  const file = join(resolve(settings.data_dir), readyFile);
+  // Whoever only has a part of it keeps nothing.
+  const file = seat.hasOrchestrator ? join(resolve(settings.data_dir), readyFile) : undefined;
   let cancelLoad = (): void => undefined;
   const leave = (error: TroupeError | null): void => {
     cancelLoad();
     lag.close();
-    rmSync(file, { force: true });
+    if (file !== undefined) rmSync(file, { force: true });
     giveUp(error);
   };
   const onFatal = (error: TroupeError): void => {
@@ -123,19 +140,15 @@ export async function openDaemon(config: Config, around: Surroundings): Promise<
     leave(error);
   };
   // Read while the store is opened.
-  void loadGateway();
-  const nats = settings.transport === "nats" ? [natsPart(means)] : [];
-  const running = await supervise([...nats, enginePart(means), gatewayPart(means), inspector.part], {
-    clock,
-    report,
-    onFatal,
-  }).catch((error: unknown) => {
+  if (seat.door === "gateway") void loadGateway();
+  const running = supervise(partsOf(means, inspector.part), { clock, report, onFatal });
+  await running.catch((error: unknown) => {
     lag.close();
     throw error;
   });
   state.phase = "open";
-  const ready = readyFrom(state);
-  writeFileSync(file, `${JSON.stringify(ready)}\n`, { mode: 0o600 });
+  const ready = readyFrom(state, seat, settings.roles);
+  if (file !== undefined) writeFileSync(file, `${JSON.stringify(ready)}\n`, { mode: 0o600 });
   // The first who comes does not wait for what only counts.
   cancelLoad = clock.alarm(now() + metricsAfterMs, () => void metrics.load());
 
@@ -145,7 +158,7 @@ export async function openDaemon(config: Config, around: Surroundings): Promise<
     state.deadline = clock.now() + graceMs;
     const endProgress = every(clock, progressMs, () => report("info", "stopping", underWay(state, clock)));
     try {
-      await running.stop();
+      await (await running).stop();
       report("info", "stopped; what was under way goes on at the next start", {});
     } finally {
       endProgress();
@@ -164,16 +177,37 @@ export async function openDaemon(config: Config, around: Surroundings): Promise<
 }
 
 /** Why nothing new is taken at present. */
-type Standing = Pick<State, "phase"> & {
-  troupe?: Pick<Troupe, "trouble">;
+type Standing = Pick<State, "phase" | "waiting" | "parked"> & {
+  troupe?: Pick<Troupe, "trouble"> & { stats?: () => { bridge?: { held: string | null } } };
   transport?: { connected: () => boolean };
 };
-export function reasonsOf({ phase, troupe, transport }: Standing): string[] {
-  const told = { starting: ["what was under way is recovered"], open: [], draining: ["it is stopping"] }[phase];
+export function reasonsOf(state: Standing, hasEngine = true): string[] {
+  const { phase, troupe, transport, waiting = "what was under way is recovered", parked } = state;
+  const told = { starting: [waiting], open: [], draining: ["it is stopping"] }[phase];
   // Between two lives of an engine there is none.
-  const trouble = troupe ? troupe.trouble()?.message : phase === "open" ? "the engine is opened anew" : undefined;
-  const cut = troupe && transport?.connected() === false ? ["the NATS server cannot be reached"] : [];
-  return [...told, ...(trouble === undefined ? [] : [trouble]), ...cut];
+  const isAnew = phase === "open" && hasEngine;
+  const trouble = troupe ? troupe.trouble()?.message : isAnew ? "the engine is opened anew" : undefined;
+  const isCut = (troupe !== undefined || !hasEngine) && transport?.connected() === false;
+  const cut = isCut ? [parked?.() ?? "the NATS server cannot be reached"] : [];
+  const held = cut.length === 0 ? (troupe?.stats?.().bridge?.held ?? null) : null;
+  const stuck = held === null ? [] : [`what is on disk cannot leave: ${held}`];
+  return [...told, ...(trouble === undefined ? [] : [trouble]), ...cut, ...stuck];
+}
+
+function partsOf(means: Means, inspector: Part): Part[] {
+  const { config, seat } = means;
+  const hasEngine = seat.engine?.length !== 0;
+  const onNats = config.settings.transport === "nats" && (hasEngine || seat.monitors);
+  return [
+    ...(onNats ? [natsPart(means)] : []),
+    ...(hasEngine ? [enginePart(means)] : []),
+    ...(onNats && seat.monitors ? [monitoringPart(means)] : []),
+    ...(seat.door === "gateway" ? [gatewayPart(means)] : []),
+    ...(seat.door === "relay" ? [relayPart(means)] : []),
+    ...(seat.door === "probe" ? [probePart(means)] : []),
+    ...(onNats ? [discoveryPart(means)] : []),
+    ...(seat.hasOrchestrator ? [inspector] : []),
+  ];
 }
 
 /** What nobody has set here, the project may have set for the engine. */
@@ -191,10 +225,12 @@ function opened({ troupe }: State): Troupe {
   throw new TroupeError("INVALID_STATE", "the engine is being opened; try again in a moment");
 }
 
-function readyFrom({ url = "", nats }: State): Ready {
-  const http = url.replace(/\/$/, "");
-  const ws = `${http.replace(/^http/, "ws")}/api/ws`;
-  return { event: "ready", http, ws, pid: process.pid, durability: "fsync", ...(nats && { nats }) };
+function readyFrom({ url, nats }: State, { hasOrchestrator, door }: Seat, named: readonly string[] | null): Ready {
+  const http = (url ?? "").replace(/\/$/, "");
+  const ws = http === "" || door === "probe" ? "" : `${http.replace(/^http/, "ws")}/api/ws`;
+  const durability = hasOrchestrator ? "fsync" : "memory";
+  const roles = named !== null && { roles: named };
+  return { event: "ready", http, ws, pid: process.pid, durability, ...roles, ...(nats && { nats }) };
 }
 
 function underWay({ troupe, deadline }: State, clock: Clock): Record<string, unknown> {

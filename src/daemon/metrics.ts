@@ -23,6 +23,9 @@ export const metricRows = {
   retries_total: { kind: "counter", labels: [], help: "Attempts of tasks that are to be made again" },
   rejected_total: { kind: "counter", labels: ["reason"], help: "Messages and requests that were refused, by code" },
   messages_total: { kind: "counter", labels: ["direction"], help: "Messages over the transport" },
+  transport_up: { kind: "gauge", labels: [], help: "1 while what is said can leave over the transport, else 0" },
+  transport_behind: { kind: "gauge", labels: [], help: "Records that are on disk and have not left yet" },
+  reconnects_total: { kind: "counter", labels: [], help: "How often the transport was lost and found again" },
   queue_depth: { kind: "gauge", labels: ["queue"], help: "What waits: for the disk, for a slot, for a turn" },
   at_work: { kind: "gauge", labels: ["kind"], help: "Handlers at work, and workflow executions that hold a slot" },
   commit_seconds: { kind: "histogram", labels: [], help: "From an input to its record on disk" },
@@ -96,13 +99,14 @@ export function openMetrics({ isReady, now }: Means) {
     for (const [status, count] of Object.entries(await here.count({ entity: "workflow" }))) {
       all.executions.set({ status }, count);
     }
+    all.transport_up.set(bridge === undefined || (bridge.connected && bridge.held === null) ? 1 : 0);
+    all.transport_behind.set(bridge?.behind ?? 0);
+    all.reconnects_total.reset();
+    all.reconnects_total.inc(bridge?.reconnects ?? 0);
     all.messages_total.reset();
     all.messages_total.inc({ direction: "out" }, bridge?.published ?? 0);
     all.messages_total.inc({ direction: "in" }, bridge?.received ?? 0);
-    all.rejected_total.reset();
-    for (const [reason, count] of [...refused, ...Object.entries(bridge?.rejected ?? {})]) {
-      all.rejected_total.inc({ reason }, count);
-    }
+    for (const [reason, count] of Object.entries(bridge?.rejected ?? {})) all.rejected_total.inc({ reason }, count);
   }
 
   const doors: GatewayMetrics = {
@@ -115,6 +119,8 @@ export function openMetrics({ isReady, now }: Means) {
 
   return {
     doors,
+    /** Counts an event that another process has said. */
+    count: (word: Pick<Word, "type"> & { payload?: unknown }): void => note((all) => countIn(all, word as Word)),
     /** Counts what this troupe says from now on. */
     watch(here: Troupe): () => void {
       troupe = here;
@@ -129,6 +135,8 @@ export function openMetrics({ isReady, now }: Means) {
     async page(): Promise<{ contentType: string; text: string }> {
       const { all, registry } = await load();
       all.ready.set(isReady() ? 1 : 0);
+      all.rejected_total.reset();
+      for (const [reason, count] of refused) all.rejected_total.inc({ reason }, count);
       if (troupe) await gather(all, troupe);
       return { contentType: registry.contentType, text: await registry.metrics() };
     },

@@ -1,65 +1,89 @@
 // NATS as a part of the daemon: the server it was told of, or one of its own beside its data; and the transport to it.
 
-import { mkdirSync, readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
 import { envelopeBytes, withLimits } from "../actors/limits.ts";
 import type { Part } from "../actors/supervisor.ts";
 import { fromUnknown } from "../protocol/errors.ts";
+import { permissionsOfRuntime } from "../runtime/permissions.ts";
+import { fromProject } from "../runtime/project.ts";
 import { lockDirectory } from "../store/lock.ts";
 import type { NatsServer } from "../transport/nats-server.ts";
-import type { NatsOptions } from "../transport/nats.ts";
-import type { Config } from "./config.ts";
-import { held } from "./held.ts";
+import type { NatsTransport } from "../transport/nats.ts";
+import { held, isHeld } from "./held.ts";
+import { objectsOf } from "./object-store.ts";
 import type { Means } from "./parts.ts";
+import { folderInTurn, natsFolderOf, type Place, takePlace } from "./place.ts";
 import { shown } from "./settings.ts";
+import { signIn } from "./sign-in.ts";
 
-/** What others on this machine connect with, if the server is the daemon's own. */
-const keyFile = "runtime.nk";
+/** What others on this machine sign in with, if the server is the daemon's own: as a runtime, or to do anything. */
+const keyFiles = { runtime: "runtime.nk", operator: "operator.nk" } as const;
 
 export const natsPart = (means: Means): Part => ({
   name: "NATS",
   async start() {
-    const { config, clock, log, state } = means;
+    const { config, clock, log, metrics, state, seat, end } = means;
     const { settings, prefix, subjects } = config;
-    const { report } = log;
+    // Whoever could not begin may not take the place of one that can.
+    if (config.project !== null) await fromProject({ limits: settings.limits }, config.project);
     // Most daemons have none: whoever wants it waits for its code.
     const { openNats } = await import("../transport/nats.ts");
+    const folder = folderInTurn(natsFolderOf(settings.data_dir));
     let server: OwnServer | undefined;
+    let transport: NatsTransport | undefined;
+    let place: Place | undefined;
+    const close = async (): Promise<void> => {
+      delete state.transport;
+      await transport?.close();
+      await place?.leave();
+      await server?.stop();
+      folder.unlock();
+    };
     try {
       if (settings.nats_url === null) server = await ownServer(means);
-      const transport = await openNats({
-        server: server ? { servers: server.url(), authenticator: server.authenticator } : await signIn(config),
+      transport = await openNats({
+        server: server ? { servers: server.url(), authenticator: server.authenticator } : await signIn(settings),
         clock,
         prefix,
         layout: subjects,
-        report,
+        report: log.report,
         payloadBytes: withLimits(settings.limits).payloadBytes + envelopeBytes,
+        streamBytes: settings.nats_stream_bytes,
+        ...objectsOf(config),
+        keeps: seat.hasOrchestrator,
+        forbidden: () => metrics.doors.refused("FORBIDDEN"),
       });
-      state.transport = transport;
-      const said = String(shown("nats_url", settings.nats_url));
-      state.nats = server ? { url: server.url(), key: keyPath(config) } : { url: said, key: null };
-      return async () => {
-        delete state.transport;
-        await transport.close();
-        await server?.stop();
-      };
+      // Of one's own server nobody else can be the orchestrator: its folder is taken.
+      if (seat.hasOrchestrator)
+        place = await takePlace(means, transport, () => server !== undefined || folder.take(), end);
     } catch (error) {
-      await server?.stop();
-      throw unreachable(error, settings.nats_url);
+      await close();
+      throw isHeld(error) || fromUnknown(error).details["status"] === "other_store"
+        ? held(fromUnknown(error).message, error)
+        : unreachable(error, settings.nats_url);
     }
+    state.transport = place?.transport ?? transport;
+    const said = String(shown("nats_url", settings.nats_url));
+    state.nats = server
+      ? { url: server.url(), key: keyPath(means, "runtime"), operator: keyPath(means, "operator") }
+      : { url: said, key: null, operator: null };
+    return close;
   },
 });
 
-const folderOf = ({ settings }: Config): string => join(resolve(settings.data_dir), "nats");
-const keyPath = (config: Config): string => join(folderOf(config), keyFile);
+const keyPath = ({ config: { settings } }: Means, whose: keyof typeof keyFiles): string =>
+  join(natsFolderOf(settings.data_dir), keyFiles[whose]);
 
 type OwnServer = Pick<NatsServer, "url" | "authenticator" | "stop">;
 
-/** Its streams and its key file belong to one daemon, which is not known before the store is open. */
-async function ownServer({ config, around, clock, log }: Means): Promise<OwnServer> {
+/** Its streams and its key files belong to one daemon, which is not known before the store is open. */
+async function ownServer(means: Means): Promise<OwnServer> {
   const { startNatsServer } = await import("../transport/nats-server.ts");
+  const { around, clock, log, config } = means;
+  const { settings, prefix, subjects: layout } = config;
   const { environment } = around;
-  const directory = folderOf(config);
+  const directory = natsFolderOf(settings.data_dir);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const unlock = lockDirectory(directory);
   try {
@@ -67,24 +91,17 @@ async function ownServer({ config, around, clock, log }: Means): Promise<OwnServ
       directory,
       clock,
       report: log.report,
+      runtimes: permissionsOfRuntime(null, { prefix, layout }, true),
+      ...(settings.nats_server !== null && { binary: settings.nats_server }),
       ...(environment && { environment }),
     });
-    server.credentials(keyPath(config));
+    server.credentials(keyPath(means, "operator"));
+    server.credentials(keyPath(means, "runtime"), "runtime");
     return { ...server, stop: () => server.stop().finally(unlock) };
   } catch (error) {
     unlock();
     throw error;
   }
-}
-
-/** Who we are there: a file with credentials, or a key; or a name and a word in the address itself. */
-async function signIn({ settings }: Config): Promise<NatsOptions["server"]> {
-  const { credsAuthenticator, nkeyAuthenticator } = await import("../transport/nats-client.ts");
-  const { nats_url: url, nats_creds: creds, nats_key: key } = settings;
-  const servers = url ?? "";
-  if (creds !== null) return { servers, authenticator: credsAuthenticator(readFileSync(creds)) };
-  if (key === null) return { servers };
-  return { servers, authenticator: nkeyAuthenticator(new TextEncoder().encode(readFileSync(key, "utf8").trim())) };
 }
 
 function unreachable(error: unknown, url: string | null): unknown {

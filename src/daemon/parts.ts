@@ -15,7 +15,9 @@ import { tellEnds } from "./ends.ts";
 import { heldPort, heldStore } from "./held.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
+import { openProbe } from "./probe.ts";
 import type { openRedaction } from "./redact.ts";
+import type { Seat } from "./seat.ts";
 import type { Tracing } from "./tracing.ts";
 
 /** What the parts know of each other. */
@@ -28,8 +30,12 @@ export type State = {
   url?: string;
   troupe?: Troupe;
   transport?: NatsTransport;
-  /** Where that is, and the file with which others on this machine may come. */
-  nats?: { url: string; key: string | null };
+  /** Where that is, and the files with which others on this machine may come: as a runtime, and to do anything. */
+  nats?: { url: string; key: string | null; operator: string | null };
+  /** Behind whom it stands, until it has its place. */
+  waiting?: string;
+  /** Why nothing may be said at present, by who had that place. */
+  parked?: () => string | null;
 };
 
 export type Means = {
@@ -43,6 +49,9 @@ export type Means = {
   state: State;
   door: DaemonDoor;
   guard: Guard;
+  seat: Seat;
+  /** It cannot go on, and opening a part anew would not help. */
+  end: (error: unknown) => void;
 };
 
 /** What broke is not waited for. */
@@ -70,19 +79,18 @@ export const enginePart = (means: Means): Part => ({
   },
 });
 
-async function openEngine({ config, around, log, tracing, state }: Means): Promise<Troupe> {
+async function openEngine({ config, around, log, tracing, state, seat }: Means): Promise<Troupe> {
   const { settings, project } = config;
   const { environment } = around;
   try {
     return await troupe({
       ...(project !== null && { project, watch: settings.watch }),
-      ...(settings.roles && { roles: settings.roles.filter((role) => !rolesOfThis.has(role)) }),
+      ...(seat.engine && { roles: seat.engine }),
       ...(tracing && { trace: tracing.newTrace }),
       ...(environment && { environment }),
-      store: {
-        directory: resolve(settings.data_dir),
-        ...(settings.key_file !== null && { keyFile: settings.key_file }),
-      },
+      store: seat.hasOrchestrator
+        ? { directory: resolve(settings.data_dir), ...(settings.key_file !== null && { keyFile: settings.key_file }) }
+        : "memory",
       limits: settings.limits,
       ...(state.transport && { transport: state.transport }),
       log: log.report,
@@ -92,8 +100,11 @@ async function openEngine({ config, around, log, tracing, state }: Means): Promi
   }
 }
 
-/** They are of every daemon, and none of the engine's. */
-const rolesOfThis: ReadonlySet<string> = new Set(["api", "monitoring"]);
+/** Where there is neither a gateway nor a door that passes on to one. */
+export const probePart = (means: Means): Part => ({
+  name: "health and readiness",
+  start: () => openProbe(means, true),
+});
 
 export const loadGateway = () => import("../gateway/gateway.ts");
 

@@ -128,7 +128,50 @@ const own = {
     isPath: true,
   }),
   nats_key: row(text("the path of a file"), null, "A key (nkey) for that server.", { isPath: true }),
+  nats_ca: row(
+    text("the path of a file"),
+    null,
+    "Who vouches for that server, PEM; with it only TLS is spoken there.",
+    {
+      isPath: true,
+    },
+  ),
+  nats_cert: row(text("the path of a file"), null, "The certificate this process shows that server, PEM.", {
+    isPath: true,
+  }),
+  nats_cert_key: row(text("the path of a file"), null, "Its private key, PEM.", { isPath: true }),
+  nats_in_the_open: row(truth, false, "Whether a NATS server elsewhere may do without TLS or without a sign-in."),
+  nats_stream_bytes: row(
+    whole(1),
+    268_435_456,
+    "How large each stream may be there: a full one of commands takes nothing more, the others forget the oldest.",
+  ),
+  nats_server: row(text("the path of a file"), null, "The program of the daemon's own NATS server; else it is found.", {
+    flag: "--nats-server <file>",
+    isPath: true,
+  }),
+  lease: row(duration(1_000), 15_000, "So long a silent orchestrator keeps its place before another takes it."),
+  new_store: row(truth, false, "Whether the namespace gets this store, and gives up the one that it has.", {
+    flag: "--new-store",
+    callOnly: true,
+  }),
+  object_store: row(
+    truth,
+    false,
+    "Whether inputs and outputs too large for a message travel by reference, through an object store of NATS.",
+    { flag: "--object-store <bool>" },
+  ),
+  object_store_bytes: row(whole(1), 1_073_741_824, "How large that store may be; nothing more is put into a full one."),
+  object_retention: row(duration(60_000), 8 * 86_400_000, "How long an object is kept there after it was last put."),
   roles: row(texts, null, "Which components live here; without it all of them.", { flag: "--roles <names>" }),
+  upstream: row(
+    text("an address"),
+    null,
+    "Where the orchestrator's daemon is, for an `api` that is a process of its own.",
+    {
+      flag: "--upstream <url>",
+    },
+  ),
   watch: row(truth, true, "Whether changed files of the project are taken anew.", { flag: "--watch <bool>" }),
   inspect: row(inspect, false, "Whether the Stately Inspector can connect, and at which port; true is 8080, 0 any.", {
     flag: "--inspect [port]",

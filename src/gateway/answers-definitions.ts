@@ -110,14 +110,14 @@ export function definitionAnswers({ troupe }: Means) {
     listCharts: ({ query }) => ({ body: pageOf(charts, query) }),
 
     listRuntimes({ query }) {
-      const all = troupe.runtimes().map(({ id, name, state, agents, held, max, heardAt }) => ({
+      const all = troupe.runtimes().map(({ id, name, agents, inFlight, heardAt, lastError, ...rest }) => ({
+        ...rest,
         exec_id: id,
         id: name,
-        state,
         agents: [...agents],
-        held,
-        max,
+        in_flight: inFlight,
         heard_at: new Date(heardAt).toISOString(),
+        last_error: lastError && { ...lastError, at: new Date(lastError.at).toISOString() },
       }));
       return { body: pageOf(all, query) };
     },

@@ -5,19 +5,11 @@
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
-import { isIP } from "node:net";
 import { fromUnknown, TroupeError } from "../protocol/errors.ts";
+import { isLoopback } from "../protocol/loopback.ts";
 
 export type TlsFiles = { cert_file: string; key_file: string; min_version?: "TLSv1.2" | "TLSv1.3" | undefined };
 export type Tls = { cert: string; key: string; minVersion: "TLSv1.2" | "TLSv1.3"; honorCipherOrder: true };
-
-export function isLoopback(host: string): boolean {
-  const plain = host
-    .toLowerCase()
-    .replace(/^\[(.*)\]$/, "$1")
-    .replace(/^::ffff:/, "");
-  return plain === "localhost" || plain === "::1" || (isIP(plain) === 4 && plain.startsWith("127."));
-}
 
 /** Throws if others could come in without a token, or be listened to on their way. */
 export function checkBind(given: { host: string; tokens: unknown; tls: unknown; tlsEndsElsewhere: boolean }): void {

@@ -150,7 +150,7 @@ function aside(request: FastifyRequest): Pick<Asked, "headers" | "correlationId"
   return { headers, correlationId: id, idempotencyKey: key, isWelcome };
 }
 
-function correlationIn(header: string | readonly string[] | undefined): string | undefined {
+export function correlationIn(header: string | readonly string[] | undefined): string | undefined {
   const id = typeof header === "string" ? header.trim().toLowerCase() : "";
   return isExecId(id) ? id : undefined;
 }
@@ -171,7 +171,7 @@ function send(reply: FastifyReply, said: Said, route: Route, metrics: GatewayMet
 }
 
 /** A kind of entity in the path is a word of it: each has its own route, and any other word none. */
-function pathsOf({ path, params }: Route): { path: string; fixed: Record<string, string> }[] {
+export function pathsOf({ path, params }: Route): { path: string; fixed: Record<string, string> }[] {
   if (!path.includes(":entities")) return [{ path, fixed: {} }];
   const { options: words = entityNames } = Object(params?.shape["entities"]) as { options?: readonly string[] };
   return words.map((entities) => ({ path: path.replace(":entities", entities), fixed: { entities } }));
@@ -184,7 +184,7 @@ const known = Object.values(routes as Record<string, Route>).flatMap((route) =>
   })),
 );
 
-function unknownPath(method: string, url: string): TroupeError {
+export function unknownPath(method: string, url: string): TroupeError {
   const [path = ""] = url.split("?");
   const allowed = known.filter(({ form }) => form.test(path)).map((one) => one.method);
   const message =

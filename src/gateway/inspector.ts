@@ -17,7 +17,7 @@ import { errorRow, fromUnknown, TroupeError } from "../protocol/errors.ts";
 import { clip } from "../protocol/refusal.ts";
 import type { Report } from "../protocol/report.ts";
 import type { Troupe } from "../runtime/troupe.ts";
-import { isLoopback } from "./bind.ts";
+import { isLoopback } from "../protocol/loopback.ts";
 import type { Guard } from "./guard.ts";
 import type { Caller } from "./tokens.ts";
 import { openApp, type App } from "./inspector-apps.ts";

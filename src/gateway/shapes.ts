@@ -215,11 +215,18 @@ export const runtime = z
   .object({
     exec_id: z.string(),
     id: z.string(),
-    state: z.string(),
+    state: z.string().meta({ description: "registered, suspect, draining or deregistered" }),
+    language: z.string().nullable().meta({ description: "what it is written in, if it says so" }),
+    version: z.string().nullable(),
     agents: texts,
-    held: count.meta({ description: "how many runs it has" }),
+    held: count.meta({ description: "how many runs it was given and has not ended" }),
+    in_flight: count.meta({ description: "how many it said last that it is at work on" }),
     max: count.meta({ description: "how many it takes" }),
     heard_at: time.meta({ description: "when it last said that it is there" }),
+    last_error: z
+      .object({ code: z.string(), message: z.string(), at: time })
+      .nullable()
+      .meta({ description: "what went wrong last with it, or with an agent that it ran" }),
   })
   .meta({ id: "Runtime", description: "who runs agents" });
 

@@ -20,6 +20,8 @@ export type CalleeDefinition<In extends Schema = Schema, Out extends Schema = Sc
   /** At most so many at once, and so many within a time; one more waits until its own time is over. */
   readonly concurrency?: ConcurrencySpec;
   readonly rate?: RateSpec;
+  /** `false`: a call that comes again, after a crash or a timeout, does harm; `troupe check` shows where one may. */
+  readonly idempotent?: boolean;
   /** Where the handler runs: in this thread. */
   readonly isolation?: "inline";
 };

@@ -29,6 +29,9 @@ export const names = [
   "body",
   "headers",
   "query",
+  // Of a run that has ended, where somebody says what is expected of it.
+  "status",
+  "output",
 ] as const;
 
 const load = createRequire(import.meta.url);

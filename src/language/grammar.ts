@@ -80,6 +80,11 @@ export const callee: Keys = {
   env: { kind: list(text("variable")), says: "Names of the environment values and secrets that it may use." },
   concurrency,
   rate,
+  idempotent: {
+    kind: flag,
+    default: true,
+    says: "Whether a call that comes again does no harm; `troupe check` shows where one that is not may come twice.",
+  },
 };
 const module: Key = {
   kind: text("module"),
@@ -145,6 +150,7 @@ export const tool: Kind = {
       server: { kind: id, required: true, says: "A server under `mcp` of the project." },
       tool: { kind: name, required: true, says: "The name of the tool there." },
     },
+    remote: {},
   },
 };
 

@@ -35,7 +35,8 @@ function unserved(list: unknown, key: string, what: string): Defect[] {
         severity: "warning",
       },
     ];
-    if (kind === "remote" && what === "agent") return [];
+    // Of none the grammar says what there is.
+    if (kind === "remote" || kind === undefined) return [];
     if (kind !== "module") return note([key, index, "kind"], `kind ${shownBare(kind)}`, "write a module that does it");
     if (isolation === "inline") return [];
     return note([key, index, "isolation"], `isolation ${shownBare(isolation)}`, "write `isolation: inline`");

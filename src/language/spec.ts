@@ -170,6 +170,8 @@ type AnyCallee = {
   env?: string[];
   concurrency?: ConcurrencySpec;
   rate?: RateSpec;
+  /** `false`: a call that comes again, after a crash or a timeout, does harm. */
+  idempotent?: boolean;
 };
 export type Isolation = "inline" | "worker" | "process";
 
@@ -194,6 +196,7 @@ export type ToolSpec = AnyCallee &
     | { kind: "command"; command: string[]; isolation?: Isolation }
     | { kind: "http"; method?: string; url: string; headers?: Value; query?: Value; body?: Value }
     | { kind: "mcp"; server: string; tool: string }
+    | { kind: "remote" }
   );
 
 export type ProjectSpec = {

@@ -4,6 +4,7 @@ import type { AnyStateMachine } from "xstate";
 import { agentDispatch } from "./agent-dispatch.ts";
 import { agentExecution } from "./agent-execution.ts";
 import { handlerRun } from "./handler-run.ts";
+import { lateCall } from "./late-call.ts";
 import { taskAttempt } from "./task-attempt.ts";
 import { taskDispatch } from "./task-dispatch.ts";
 import { taskExecution } from "./task-execution.ts";
@@ -19,4 +20,5 @@ export const runCharts: readonly AnyStateMachine[] = [
   toolExecution,
   agentDispatch,
   handlerRun,
+  lateCall,
 ];

@@ -6,6 +6,7 @@ export { agentExecution } from "./agent-execution.ts";
 export { agentRuntime } from "./agent-runtime.ts";
 export { conversation, conversationStatuses } from "./conversation.ts";
 export { handlerRun } from "./handler-run.ts";
+export { lateCall } from "./late-call.ts";
 export { taskAttempt } from "./task-attempt.ts";
 export { taskDispatch } from "./task-dispatch.ts";
 export { taskExecution } from "./task-execution.ts";

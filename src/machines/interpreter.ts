@@ -159,7 +159,11 @@ export function interpreterOf(
       const inner = select(children[0], run, event);
       if (inner.length > 0) return inner;
     } else if (children.length > 1) {
-      const inner = children.flatMap((child) => select(child, run, event));
+      let inner = none;
+      for (const child of children) {
+        const found = select(child, run, event);
+        if (found.length > 0) inner = inner.length > 0 ? [...inner, ...found] : found;
+      }
       if (inner.length > 0) return inner;
     }
     const candidates = node.transitions.get(event.type);
@@ -216,7 +220,7 @@ export function interpreterOf(
     const isWorkedOut = typeof assignment === "function";
     // What an assignment of fields reads is the context before all of them.
     const values = isWorkedOut ? update : valuesOf(update, args, params);
-    if (run.changes === 0) run.context = { ...(run.context as Context), ...values };
+    if (run.changes === 0) run.context = copyOf(run.context as Context, values);
     else Object.assign(run.context as Context, values);
     run.changes += 1;
   }
@@ -324,17 +328,18 @@ export function interpreterOf(
     eventType: null,
     toJSON: null,
   } as unknown as Transition;
+  const outset = configuration([root]);
   const blank = machine.resolveState({ value: valueAt(root), context: {} } as never) as Snapshot;
 
   return {
     begin(input) {
       const event = stamped({ type: "xstate.init", input } as EventObject & { input: unknown });
       const start: Snapshot = { ...blank, machine: view, status: "active" } as Snapshot;
-      const run = runOf(start, {}, configuration([root]));
+      const run = runOf(start, {}, outset);
       try {
         const { context } = config;
         if (typeof context === "function") {
-          run.context = { ...(context({ spawn: refuseSpawn, input: event.input, self }) as Context) };
+          run.context = context({ spawn: refuseSpawn, input: event.input, self });
         } else if (context !== undefined) run.context = context;
         take([initial], run, event, true);
         settle(run, event);
@@ -355,6 +360,9 @@ export function interpreterOf(
     },
   };
 }
+
+/** A copy, and what differs in it. Of objects of many shapes V8 makes it several times faster so than by spreading. */
+const copyOf = (context: Context, values: Context): Context => Object.assign({}, context, values);
 
 const firstOf = ({ initial }: Node): readonly Node[] => (initial?.target ?? []) as readonly Node[];
 

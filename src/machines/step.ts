@@ -81,7 +81,7 @@ export const silence = Object.freeze({ type: "silence" }) as never;
 
 export function start<M extends Chart>(machine: M, input: Unstamped<InputFrom<M>>, stamp: Stamp): Step<M> {
   const gathered = gather(stamp, none);
-  const snapshot = runnerOf(machine).begin(gathered, { ...Object(input), at: stamp.at, seed: stamp.seed });
+  const snapshot = runnerOf(machine).begin(gathered, Object.assign({}, input, { at: stamp.at, seed: stamp.seed }));
   // XState keeps what is thrown at the start in the snapshot.
   if (snapshot.status === "error") throw broken(machine, "at its start", snapshot.error);
   return taken(snapshot, gathered);

@@ -36,7 +36,10 @@ export function callIn(event: object): OpenCall {
   return { kind, callee: { id, exec_id }, parents, attempt: payload.context.attempt };
 }
 
-const idOf = (event: TaskHears): string => callIn(event).callee.exec_id;
+const idOf = (event: TaskHears): string => {
+  const { type, agent, tool } = event as CallEvent;
+  return (type.startsWith("event:Tool") ? tool : agent)?.exec_id ?? "";
+};
 
 /** The open calls of attempts up to this one. */
 const callsUpTo = ({ calls }: TaskContext, last: number): OpenCall[] => calls.filter(({ attempt }) => attempt <= last);
@@ -44,13 +47,13 @@ const callsUpTo = ({ calls }: TaskContext, last: number): OpenCall[] => calls.fi
 const hasOrphans = (context: TaskContext): boolean => {
   const last = lastOver(context);
   const isDoubtful = context.uncertainAttempt > 0 && context.uncertainAttempt <= last;
-  return isDoubtful || callsUpTo(context, last).length > 0;
+  return isDoubtful || context.calls.some(({ attempt }) => attempt <= last);
 };
 
 const withEnded = ({ endedCalls }: TaskContext, ended: OpenCall[]): string[] =>
   [...endedCalls, ...ended.map(({ callee }) => callee.exec_id)].slice(-endedCallsMax);
 
-type Loss = Extract<
+export type Loss = Extract<
   TaskSays,
   { type: "command:ToolCancel" | "command:AgentCancel" | "event:ToolExecutionFailed" | "event:AgentExecutionFailed" }
 >;
@@ -78,7 +81,7 @@ export const callsSetup = parentSetup.extend({
     isAllOver: ({ context }) => context.ended !== null && !hasOrphans(context),
     /** It is open or over already, or of an attempt that never was. */
     isStrayCall: ({ context, event }) =>
-      callIn(event).attempt > context.attempt ||
+      (event as CallEvent).payload.context.attempt > context.attempt ||
       context.endedCalls.includes(idOf(event)) ||
       context.calls.some(({ callee }) => callee.exec_id === idOf(event)),
     isEndedCall: ({ context, event }) => context.endedCalls.includes(idOf(event)),

@@ -9,6 +9,8 @@ const limits = {
   nameChars: 256,
   /** Longest component with its instance: it stands in every message. */
   sourceChars: 128,
+  /** Longest name of a language or version. */
+  wordChars: 64,
   /** Most entries of a list that people write: codes, agents, models. */
   listItems: 1024,
 } as const;
@@ -20,6 +22,7 @@ const describe = <T extends z.ZodType>(schema: T, description: string): T => sch
 
 export const text = z.string();
 export const name = z.string().min(1).max(limits.nameChars);
+const word = z.string().min(1).max(limits.wordChars);
 export const source = z.string().min(1).max(limits.sourceChars);
 export const count = z.int().min(0);
 export const flag = z.boolean();
@@ -68,6 +71,8 @@ export const capabilities = z.object({
   supported_providers: z.array(name).max(limits.listItems),
   supported_models: z.array(name).max(limits.listItems),
   max_concurrent_executions: z.int().min(1),
+  language: describe(word.optional(), "what the runtime is written in"),
+  version: describe(word.optional(), "of the runtime's own program"),
 });
 
 // ── results ──────────────────────────────────────────────────────────────────────────────────────

@@ -7,7 +7,7 @@ const remedies: Readonly<Partial<Record<ErrorCode, string>>> = {
   INVALID_ENVELOPE: "send JSON, with the header `content-type: application/json`",
   INVALID_ID: "execution ids are lower-case UUIDs; ids of definitions have letters, digits, _ and -",
   VALIDATION_FAILED: "mend the fields that details.errors names",
-  PAYLOAD_TOO_LARGE: "send less, or keep the content elsewhere and send where it is",
+  PAYLOAD_TOO_LARGE: "send less, or keep the content elsewhere and send where it is; over NATS, set `object_store`",
   EXEC_ID_CONFLICT: "take another execution id",
   IDEMPOTENCY_CONFLICT: "take another key, or send what was sent with this one",
   INVALID_STATE: "look at how it stands: `troupe why <exec_id>` says what it waits for",

@@ -46,6 +46,7 @@ export type Selection =
   | { whole: "logs" | "heartbeats" | "rejected" };
 
 export type SubjectCodec = {
+  readonly prefix: string;
   readonly layout: Layout;
   build(address: Address): string;
   parse(subject: string): Heard;
@@ -65,6 +66,7 @@ export function subjectCodec({ prefix, layout }: { prefix: string; layout: Layou
     return [prefix, ...tokens].join(".");
   };
   return {
+    prefix,
     layout,
     build,
     parse: (subject) => parse(prefix, subject),

@@ -26,9 +26,11 @@ export function defectsOfCallee(definition: unknown, what: "agent" | "tool" = "a
     const meant = nearest(key, keys);
     note(key, `is unknown${meant === undefined ? "" : `; did you mean '${meant}'?`}`);
   }
-  const isRemote = kind === "remote" && what === "agent";
-  if (kind !== undefined && kind !== "module" && !isRemote) {
-    note("kind", what === "agent" ? "must be module or remote" : "must be module");
+  const isRemote = kind === "remote";
+  if (kind !== undefined && kind !== "module" && !isRemote) note("kind", "must be module or remote");
+  // Of an agent the dispatcher keeps them; orders of a tool go to whoever serves it, past everybody else.
+  for (const key of isRemote && what === "tool" ? ["concurrency", "rate"] : []) {
+    if (definition[key] !== undefined) note(key, "is not kept here: whoever serves a remote tool has its own limits");
   }
   if (isolation !== undefined && isolation !== "inline") note("isolation", "must be inline");
   noteHandler(definition, isRemote, note);

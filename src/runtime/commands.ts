@@ -61,6 +61,7 @@ export function openCommands({ system, store, clock, limits, gate, replySubject,
   /** What tells each of them that no answer comes any more. */
   const waiting = new Set<() => void>();
   const off = system.subscribe(({ said }) => {
+    if (replies.size === 0) return;
     for (const { word, cause } of said) {
       if (word.type !== "result:CommandAck") continue;
       // One that goes to an inbox comes once others have answered, and is caused by what they said.

@@ -82,10 +82,10 @@ const terminalEvents: ReadonlySet<string> = new Set([
 function endIn(run: string, said: readonly Said[]): End | undefined {
   let last: Word | undefined;
   for (const { word, disposition } of said) {
+    const isRetry = word.type === "event:TaskRetryScheduled";
+    if (!isRetry && !terminalEvents.has(word.type)) continue;
     const own = word.type.startsWith("event:Workflow") ? word.workflow : word.task;
-    if (own?.exec_id !== run || disposition !== undefined) continue;
-    if (terminalEvents.has(word.type)) last = word;
-    else if (word.type === "event:TaskRetryScheduled") last = undefined;
+    if (own?.exec_id === run && disposition === undefined) last = isRetry ? undefined : word;
   }
   return last && endOf(run, last);
 }

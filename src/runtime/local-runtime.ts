@@ -6,6 +6,7 @@ import type { Limits } from "../actors/limits.ts";
 import type { Registry } from "../actors/registry.ts";
 import type { System } from "../actors/system.ts";
 import { type AgentDefinition, isOfThisProcess } from "../agents/agent.ts";
+import { version } from "../version.ts";
 
 const heartbeatMs = 5_000;
 const leaseMs = 15_000;
@@ -33,6 +34,8 @@ export function enlist({ system, clock, runtime, agents, limits, registry, runni
       supported_providers: [],
       supported_models: [],
       max_concurrent_executions: limits.agents,
+      language: "typescript",
+      version,
     };
     const context = { heartbeat_ms: heartbeatMs, lease_ms: leaseMs };
     const payload = { status: "REGISTERED", result: null, context };

@@ -12,7 +12,7 @@ import { nearest } from "../protocol/nearest.ts";
 import { clip } from "../protocol/refusal.ts";
 import type { Options } from "./options.ts";
 
-const all: readonly Component[] = [
+export const components: readonly Component[] = [
   orchestrator,
   taskDispatcher,
   taskExecutor,
@@ -24,26 +24,27 @@ const all: readonly Component[] = [
 const stateManager = "state-manager";
 /** It begins runs, and lives with whoever has them. */
 export const scheduleRole = "schedule";
-const known = [...all.map(({ role }) => role), stateManager, scheduleRole];
+export const orchestratorRole = orchestrator.role;
+export const roleNames: readonly string[] = [...components.map(({ role }) => role), stateManager, scheduleRole];
 
 export function componentsOf({ roles, transport, wire }: Options): readonly Component[] {
   if (wire === true && !transport) throw invalid("wire", "needs a transport");
-  if (roles === undefined) return all;
-  const wrong = roles.find((role) => !known.includes(role));
+  if (roles === undefined) return components;
+  const wrong = roles.find((role) => !roleNames.includes(role));
   if (wrong !== undefined) {
-    const meant = nearest(wrong, known);
+    const meant = nearest(wrong, roleNames);
     const hint = meant === undefined ? "" : `, did you mean '${meant}'?`;
-    throw invalid("roles", `'${clip(wrong)}' is none${hint} There are ${known.join(", ")}`);
+    throw invalid("roles", `'${clip(wrong)}' is none${hint} There are ${roleNames.join(", ")}`);
   }
-  const here = all.filter(({ role }) => roles.includes(role));
+  const here = components.filter(({ role }) => roles.includes(role));
   if (roles.includes(stateManager) && !here.includes(orchestrator)) {
     throw invalid("roles", `'${stateManager}' reads the log of '${orchestrator.role}', and lives with it`);
   }
   if (roles.includes(scheduleRole) && !here.includes(orchestrator)) {
     throw invalid("roles", `'${scheduleRole}' begins runs, and lives with '${orchestrator.role}'`);
   }
-  if (here.length === 0) throw invalid("roles", `must name at least one of ${known.join(", ")}`);
-  if (here.length < all.length && !transport) {
+  if (here.length === 0) throw invalid("roles", `must name at least one of ${roleNames.join(", ")}`);
+  if (here.length < components.length && !transport) {
     throw invalid("roles", "must all be here where there is no transport to reach the others");
   }
   return here;

@@ -6,7 +6,7 @@ import { systemClock } from "../actors/clock.ts";
 import { openBridge } from "../actors/bridge.ts";
 import type { Word } from "../actors/component.ts";
 import { newHandlers } from "../actors/handlers.ts";
-import { withLimits } from "../actors/limits.ts";
+import { withLimits, withObjects } from "../actors/limits.ts";
 import { newCalls } from "../actors/flow-calls.ts";
 import { refusalOf } from "../actors/flow-start.ts";
 import { earsOf } from "../actors/react.ts";
@@ -60,7 +60,7 @@ export async function troupe(given: Options = {}) {
   checkProject(given);
   const { options, project } =
     given.project === undefined ? { options: given } : await fromProject(given, given.project);
-  const limits = withLimits(options.limits);
+  const limits = withObjects(withLimits(options.limits), options.transport?.objects !== undefined);
   const subjects = subjectCodec({ prefix: options.prefix ?? "compozy", layout: options.subjects ?? "flow" });
   const components = componentsOf(options);
   const here = new Set(components.map(({ code }) => code));
@@ -104,12 +104,10 @@ async function assemble(store: Store, options: Options, prepared: Prepared) {
   const clock = options.clock ?? systemClock();
   const random = options.random ?? Math.random;
   const log = secrets.report;
-  const environment = options.environment ?? process.env;
   const news = new Set<(news: News) => void>();
   let subscriptions = 0;
   let stopping: Promise<void> | undefined;
-  const { forget } = definitions;
-  const archive = openArchive({ store, clock, sizes: limits, forget, report: log });
+  const archive = openArchive({ store, clock, sizes: limits, forget: definitions.forget, report: log });
   const add = (more: Definitions, gone?: Gone): Promise<void> => secrets.guarded(() => definitions.add(more, gone));
   await restore(store, definitions, add, log);
   secrets.learnFrom(definitions.workflows);
@@ -119,7 +117,7 @@ async function assemble(store: Store, options: Options, prepared: Prepared) {
   const handlers = newHandlers({
     clock,
     ...limits,
-    environment,
+    environment: options.environment ?? process.env,
     redactor: secrets.redactor,
     agents: definitions.agents,
     tools: definitions.tools,
@@ -157,6 +155,8 @@ async function assemble(store: Store, options: Options, prepared: Prepared) {
   });
   const registry = newRegistry({
     clock,
+    isOnlooker: !here.has("AD"),
+    report: log,
     stamp: () => system.stamp(),
     tell: ({ run, address }, cue) => system.take(run, { on: "cue", address, cue }),
     say: (message) => void system.tell(message.agent_runtime.exec_id, "AD", message as unknown as Word),
@@ -178,6 +178,7 @@ async function assemble(store: Store, options: Options, prepared: Prepared) {
       subjects,
       components,
       isWire,
+      inlineBytes: withLimits(options.limits).payloadBytes,
       durability: "disk" in store ? "memory" : "fsync",
       report: log,
       news: (heard) => news.forEach((listener) => listener(heard)),
@@ -216,19 +217,16 @@ async function assemble(store: Store, options: Options, prepared: Prepared) {
     const trouble = store.trouble();
     if (trouble) throw trouble;
     if (system.stats().waiting < limits.mailbox) return;
-    throw new TroupeError("RATE_LIMITED", `${limits.mailbox} inputs wait for the disk; try again later`, {
-      limit: "mailbox",
-      max: limits.mailbox,
-    });
+    const message = `${limits.mailbox} inputs wait for the disk; try again later`;
+    throw new TroupeError("RATE_LIMITED", message, { limit: "mailbox", max: limits.mailbox });
   };
   const startGate = (): void => {
     if (!here.has("WO")) throw new TroupeError("INVALID_STATE", "the orchestrator is not in this process", elsewhere);
     gate();
   };
-  const { replySubject } = world;
   const inbox = (messageId: string): string => bridge?.inbox(messageId) ?? `_INBOX.${messageId}`;
   const endings = openEndings(system, store, limits);
-  const parts = { system, store, clock, limits, gate: startGate, replySubject };
+  const parts = { system, store, clock, limits, gate: startGate, replySubject: world.replySubject };
   const {
     again,
     engage,
@@ -247,7 +245,6 @@ async function assemble(store: Store, options: Options, prepared: Prepared) {
   const forks = openForks({ store, definitions, limits, again });
   const bulk = openBulk({ store, again, cancel: commands.cancel });
   const questions = openQuestions({ system, store, limits, registry, slots, calls, report: log });
-  const pastCancels = openPastCancels(store);
   const bundles = openBundles({ ...parts, gate, definitions, archive });
   const { workflows } = definitions;
   const { cancel } = commands;
@@ -264,11 +261,11 @@ async function assemble(store: Store, options: Options, prepared: Prepared) {
     system.mend();
     if (keepsTime) sync();
     if (more.agents) local?.register();
+    bridge?.renew();
   }
-  const { learn } = secrets;
   const project =
     prepared.project &&
-    (await keepProject(prepared.project, options, { clock, sizes: limits, define, learn, report: log }));
+    (await keepProject(prepared.project, options, { clock, sizes: limits, define, learn: secrets.learn, report: log }));
 
   const homeOf = (kind: string, id: string) => (project?.now().homes.has(`${kind}/${id}`) ? "file" : "code");
   const stored = openStored({ store, definitions, define, limits, homeOf });
@@ -297,6 +294,7 @@ async function assemble(store: Store, options: Options, prepared: Prepared) {
     slots.stop();
     calls.stop();
     system.stop();
+    bridge?.endNotes();
     // The last commit still answers.
     await store.close();
     endings.close();
@@ -312,7 +310,7 @@ async function assemble(store: Store, options: Options, prepared: Prepared) {
     ...bulk,
     ...forks,
     ...bundles,
-    ...pastCancels,
+    ...openPastCancels(store),
     ...defined,
     ...changes,
     /** Resolves once a start is on disk; at once, if there is none of this id. */
@@ -346,6 +344,8 @@ async function assemble(store: Store, options: Options, prepared: Prepared) {
       checkArgument("file", file, text);
       await store.backup(file);
     },
+    /** Who this process is among others, and what it hears of them; nothing if it is alone. */
+    presence: () => bridge?.presence(),
     limits,
     clock,
     redact: secrets.redact,

@@ -7,7 +7,7 @@ import { type Component, components, everyone, type Kind } from "../protocol/ent
 import type { SubjectCodec } from "../protocol/subjects.ts";
 
 /** A message: who said it, when, because of which. */
-type Line = { id: string; at: number; by: string; word: Word; correlationId: string; cause: string | null };
+export type Line = { id: string; at: number; by: string; word: Word; correlationId: string; cause: string | null };
 
 export type Speaker = Component | "CLIENT";
 const names: Readonly<Record<Speaker, string>> = {
@@ -49,16 +49,22 @@ const unknown = "command:?";
 /** Who said which command: by its id, and by the subject where its reply is awaited. */
 type Asked = { byId: ReadonlyMap<string, string>; bySubject: ReadonlyMap<string, string> };
 
-function askedIn(lines: readonly Line[]): Asked {
+function newAsked(keptMax: number) {
   const byId = new Map<string, string>();
   const bySubject = new Map<string, string>();
-  for (const line of lines) {
-    if (!line.word.type.startsWith("command:")) continue;
-    if (!byId.has(line.id)) byId.set(line.id, line.by);
+  const keep = (map: Map<string, string>, name: string, by: string): void => {
+    if (map.has(name)) return;
+    map.set(name, by);
+    const [oldest] = map.size > keptMax ? map.keys() : [];
+    if (oldest !== undefined) map.delete(oldest);
+  };
+  const note = (line: Line): void => {
+    if (!line.word.type.startsWith("command:")) return;
+    keep(byId, line.id, line.by);
     const subject = payloadOf(line).reply_to_subject;
-    if (subject !== undefined && !bySubject.has(subject)) bySubject.set(subject, line.by);
-  }
-  return { byId, bySubject };
+    if (subject !== undefined) keep(bySubject, subject, line.by);
+  };
+  return { byId, bySubject, note };
 }
 
 /** Whom it is for, besides those who hear every event. */
@@ -134,7 +140,8 @@ function outcomeOf(line: Line): string {
     context?.code && `code: ${context.code}`,
     context?.attempt !== undefined && context.attempt > 1 && `attempt: ${context.attempt}`,
   ].filter(Boolean);
-  return told.length === 0 ? "" : `<br>Payload: {${told.join(", ")}}`;
+  // What strangers write is no part of the drawing.
+  return told.length === 0 ? "" : `<br>Payload: {${told.join(", ").replaceAll(/[;#<>\n\r]/g, " ")}}`;
 }
 
 const inSeconds = (ms: number): string => (ms >= 1_000 ? `${ms / 1_000} s` : `${ms} ms`);
@@ -167,11 +174,19 @@ export function spokenIn(lines: readonly Pick<JournalLine, "type" | "envelope">[
 export function exchangesIn(lines: readonly Line[]): { line: Line; to: Speaker[]; name: string }[] {
   const isAboutRuntime = lines.every(({ word }) => word.agent === undefined && word.workflow === undefined);
   const shown = lines.filter((line) => isShown(line, isAboutRuntime));
-  const asked = askedIn(shown);
-  return shown.map((line) => {
-    const key = line.word.type as Key;
-    return { line, to: receiversOf(line, shown, asked), name: isKey(key) ? nameOf(key) : "?" };
-  });
+  const asked = newAsked(Infinity);
+  for (const line of shown) asked.note(line);
+  return shown.map((line) => ({ line, to: receiversOf(line, shown, asked), name: saidName(line) }));
+}
+const saidName = ({ word: { type } }: Line): string => (isKey(type) ? nameOf(type) : "?");
+
+/** The same of messages as they come: of those that asked for something, so many are remembered. */
+export function newExchanges(keptMax = 10_000): (line: Line) => { line: Line; to: Speaker[]; name: string } {
+  const asked = newAsked(keptMax);
+  return (line) => {
+    asked.note(line);
+    return { line, to: receiversOf(line, [], asked), name: saidName(line) };
+  };
 }
 
 export function conversationOf(lines: readonly Line[], codec: SubjectCodec): string {

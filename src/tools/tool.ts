@@ -1,6 +1,6 @@
-// What a tool is to the engine: an id, and a function that runs in this process.
+// What a tool is to the engine: an id, and a function that runs in this process, or word that it runs elsewhere.
 
-import type { CalleeDefinition, HandlerOr } from "../language/callee.ts";
+import type { CalleeDefinition, HandlerOr, Remote } from "../language/callee.ts";
 import type { Schema } from "../language/json-schema.ts";
 import type { Filled, Given, Handling } from "../language/typed.ts";
 import type { HandlerContext } from "../protocol/handler.ts";
@@ -16,4 +16,7 @@ export type ToolHandler<Input = unknown, Output = unknown> = Handling<Input, Too
 
 /** An answer that breaks `output` is TOOL_OUTPUT_INVALID. */
 export type ToolDefinition<In extends Schema = Schema, Out extends Schema = Schema> = CalleeDefinition<In, Out> &
-  HandlerOr<ToolHandler<Filled<In>, Given<Out>>>;
+  (HandlerOr<ToolHandler<Filled<In>, Given<Out>>> | Remote);
+
+/** Whether whoever serves it elsewhere runs it. */
+export const isElsewhere = (tool: Pick<ToolDefinition, "kind"> | undefined): boolean => tool?.kind === "remote";

@@ -1,6 +1,7 @@
 // One connection to a NATS server: plain subjects as they come and go, stored ones from and to their streams.
 //
 //   dialing ─▶ open ⇄ cut (nothing is said; stored publishes fail at once) ─▶ closing: drains ─▶ closed
+//      └─ nobody there ─▶ cut, and dialed again until somebody is
 //
 // While it dials, what is said and subscribed waits in its order. A cut connection keeps nothing: a message that was
 // published and not kept fails, and whoever said it has it on his own disk and says it again.
@@ -14,9 +15,10 @@ import type { JetStreamClient, JetStreamManager } from "@nats-io/jetstream";
 import type { Msg, NatsConnection, Subscription as Core } from "@nats-io/transport-node";
 import { TroupeError } from "../protocol/errors.ts";
 import { clip, refusal } from "../protocol/refusal.ts";
+import type { Report } from "../protocol/report.ts";
 import { consume, type Consuming } from "./nats-consumer.ts";
 import { deliveryOf, headersOf, isLate, isUnheard, matcherOf, noHeaders, notKept } from "./nats-message.ts";
-import { heardOf } from "./nats-patterns.ts";
+import { heldFor } from "./nats-patterns.ts";
 import { checkBytes, checkGroup, checkSubjects } from "./outgoing.ts";
 import type { StreamPlan } from "./nats-streams.ts";
 import type { Connection, Delivery, Headers, Outgoing, Subscription, TransportClock } from "./transport.ts";
@@ -30,13 +32,20 @@ export type LinkParts = {
   name: string;
   payloadBytes: number;
   ackTimeoutMs: number;
+  ackWaitMs: number;
   closeTimeoutMs: number;
   /** Makes sure that the streams are there: a server may have come back without them. */
   mend: (link: Link) => Promise<void>;
+  /** It is closed for good. */
+  left?: () => void;
   /** Takes a place among the subscriptions there may be; gives what frees it. */
   occupy: () => () => void;
   onFault: (error: unknown, subject: string) => void;
+  report: Report;
 };
+
+/** A subscription that can end without a loss: the server sends nothing more, and what it sent before is delivered. */
+type Draining = Subscription & { drain(): Promise<void> };
 
 type Entry = {
   pattern: string;
@@ -49,6 +58,7 @@ type Entry = {
   consuming: Consuming[];
 };
 
+const dialAgainMs = 1_000;
 const patternForm = /^(?:[^\s.*>\p{Cc}]+|\*)(?:\.(?:[^\s.*>\p{Cc}]+|\*))*(?:\.>)?$|^>$/u;
 
 export class NatsLink implements Connection {
@@ -60,6 +70,7 @@ export class NatsLink implements Connection {
   readonly #dialed: Promise<Link>;
   #link: Link | undefined;
   #waiting: (() => void)[] = [];
+  #hurry = (): void => undefined;
   #state: "dialing" | "open" | "cut" | "closing" | "closed" = "dialing";
   #closed: Promise<void> | undefined;
   /** Rejects when the connection is cut: whatever was under way then is not known to have arrived. */
@@ -73,8 +84,8 @@ export class NatsLink implements Connection {
   }
 
   async #dial(): Promise<Link> {
-    const link = await this.#parts.dial();
-    if (this.#state !== "dialing") {
+    const link = await this.#reached();
+    if (this.#isEnding()) {
       await link.nc.close();
       throw this.#over("be opened");
     }
@@ -84,6 +95,29 @@ export class NatsLink implements Connection {
     for (const act of this.#waiting.splice(0)) act();
     for (const listener of this.#listeners) listener(true);
     return link;
+  }
+
+  async #reached(): Promise<Link> {
+    const { clock, dial, onFault } = this.#parts;
+    for (;;) {
+      try {
+        return await dial();
+      } catch (error) {
+        if (this.#isEnding()) throw error;
+        onFault(error, "");
+        // The server was there a moment ago, and will be again.
+        this.#state = "cut";
+        const { promise, resolve } = Promise.withResolvers<void>();
+        this.#hurry = resolve;
+        const cancel = clock.alarm(clock.now() + dialAgainMs, resolve);
+        await promise;
+        cancel();
+        if (this.#isEnding()) throw error;
+      }
+    }
+  }
+  #isEnding(): boolean {
+    return this.#state === "closing" || this.#state === "closed";
   }
 
   /** Hears how the connection fares, for as long as there is one. */
@@ -115,9 +149,10 @@ export class NatsLink implements Connection {
 
   /** Resolves once it has been reached, and everything that was said before has arrived at the server. */
   async settled(): Promise<void> {
-    if (this.#state === "closing" || this.#state === "closed") return;
+    if (this.#isEnding()) return;
     const { nc } = await this.#dialed;
     await Promise.all([...this.#entries].flatMap(({ consuming }) => consuming.map(({ ready }) => ready)));
+    await Promise.allSettled(this.#keeping);
     await nc.flush();
   }
 
@@ -172,7 +207,7 @@ export class NatsLink implements Connection {
     bytes: Uint8Array,
     { headers, timeoutMs }: { headers?: Headers; timeoutMs: number },
   ): Promise<Delivery> {
-    if (this.#state === "closed" || this.#state === "closing") throw this.#over(`request "${subject}"`);
+    if (this.#isEnding()) throw this.#over(`request "${subject}"`);
     this.#check(subject, bytes, undefined);
     if (this.#state === "cut") throw this.#away(subject);
     const { nc } = this.#link ?? (await this.#dialed);
@@ -194,8 +229,8 @@ export class NatsLink implements Connection {
     }
   }
 
-  subscribe(pattern: string, hear: (delivery: Delivery) => void, group?: string, isPassing = false): Subscription {
-    if (this.#state === "closed" || this.#state === "closing") throw this.#over(`subscribe to "${pattern}"`);
+  subscribe(pattern: string, hear: (delivery: Delivery) => void, group?: string, isPassing = false): Draining {
+    if (this.#isEnding()) throw this.#over(`subscribe to "${pattern}"`);
     if (!patternForm.test(pattern)) {
       throw refusal(
         "malformed_subject",
@@ -206,17 +241,13 @@ export class NatsLink implements Connection {
     const entry: Entry = { pattern, group, isPassing, hear, isOver: false, free: this.#parts.occupy(), consuming: [] };
     this.#entries.add(entry);
     this.#whenOpen(() => this.#attach(entry));
-    return { unsubscribe: () => this.#detach(entry) };
+    return { unsubscribe: () => this.#detach(entry), drain: () => this.#drain(entry) };
   }
 
   #attach(entry: Entry): void {
     if (!this.#link || entry.isOver) return;
     const { pattern, group, isPassing } = entry;
-    const stored = this.#parts.streams.flatMap(({ name, subjects, retention }) => {
-      const filters = isPassing ? [] : heardOf(pattern, subjects);
-      // Of a work queue a message is for one: who only listens hears it as it passes by.
-      return filters.length > 0 && (group !== undefined || retention === "limits") ? [{ name, filters }] : [];
-    });
+    const stored = heldFor(this.#parts.streams, pattern, group, isPassing);
     const filters = stored.flatMap((one) => one.filters);
     const isKept = filters.length === 0 ? () => false : matcherOf(filters);
     const callback = (error: Error | null, message: Msg): void => {
@@ -226,8 +257,11 @@ export class NatsLink implements Connection {
     entry.core = this.#link.nc.subscribe(pattern, { callback, ...(group !== undefined && { queue: group }) });
     for (const { name, filters: heard } of stored) {
       const hear = (delivery: Delivery): void => this.#hand(entry, delivery);
-      const { clock, onFault } = this.#parts;
-      entry.consuming.push(consume(this.#link, { clock, stream: name, filters: heard, group, hear, onFault }));
+      const { clock, ackWaitMs, onFault, report } = this.#parts;
+      const link = this.#link;
+      const mend = (): Promise<void> => this.#mend(link, name);
+      const own = { stream: name, filters: heard, group, hear, mend };
+      entry.consuming.push(consume(link, { ...own, clock, ackWaitMs, onFault, report }));
     }
   }
 
@@ -238,6 +272,12 @@ export class NatsLink implements Connection {
     } catch (thrown) {
       this.#parts.onFault(thrown, delivery.subject);
     }
+  }
+
+  async #drain(entry: Entry): Promise<void> {
+    // One that the server has ended has nothing more to give.
+    if (this.#state === "open" && entry.core?.isClosed() === false) await entry.core.drain();
+    this.#detach(entry);
   }
 
   #detach(entry: Entry): void {
@@ -270,6 +310,7 @@ export class NatsLink implements Connection {
   async #close(): Promise<void> {
     const wasUp = this.#state === "open";
     this.#state = "closing";
+    this.#hurry();
     if (wasUp) for (const listener of this.#listeners) listener(false);
     this.#listeners.clear();
     for (const fail of this.#asking) fail(this.#over("wait for an answer"));
@@ -286,6 +327,7 @@ export class NatsLink implements Connection {
       entry.free();
     }
     this.#entries.clear();
+    this.#parts.left?.();
   }
 
   #whenOpen(act: () => void): void {

@@ -1,5 +1,6 @@
 // A message of the client of NATS and one of ours, and what an error of that client means.
 
+import { JetStreamApiError } from "@nats-io/jetstream";
 import {
   headers as newHeaders,
   type Msg,
@@ -12,6 +13,8 @@ import type { Delivery, Headers } from "./transport.ts";
 
 export const noHeaders: Headers = Object.freeze({});
 const noResponders = 503;
+/** What the server says of a message that its stream never takes. */
+const tooLarge = 10_054;
 
 export function headersOf(given: Headers) {
   const made = newHeaders();
@@ -60,6 +63,11 @@ export function notKept(subject: string, error: unknown): TroupeError {
     return new TroupeError("NO_RESPONDER", message, { subject, reason: "no_stream" }, { cause: error });
   }
   const { message } = fromUnknown(error);
+  if (error instanceof JetStreamApiError && error.code === tooLarge) {
+    return new TroupeError("PAYLOAD_TOO_LARGE", `"${subject}" is larger than its stream takes: ${message}`, {
+      subject,
+    });
+  }
   const details = { subject, reason: isLate(error) ? "unknown" : "refused" };
   return new TroupeError("COMMAND_TIMEOUT", `"${subject}" may not have been kept: ${message}`, details, {
     cause: error,

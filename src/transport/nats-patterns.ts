@@ -1,5 +1,7 @@
 // Which subjects of streams a subscription hears: patterns held against patterns.
 
+import type { StreamPlan } from "./nats-streams.ts";
+
 /** Whether whatever matches the narrow pattern matches the wide one. */
 export function covers(wide: string, narrow: string): boolean {
   const [wides, narrows] = [wide.split("."), narrow.split(".")];
@@ -17,3 +19,17 @@ export const heardOf = (pattern: string, subjects: readonly string[]): string[] 
   subjects.some((subject) => covers(subject, pattern))
     ? [pattern]
     : subjects.filter((subject) => covers(pattern, subject));
+
+/** What streams hold of what a subscription hears, and give to it. */
+export function heldFor(
+  streams: readonly StreamPlan[],
+  pattern: string,
+  group: string | undefined,
+  isPassing: boolean,
+) {
+  return streams.flatMap(({ name, subjects, retention }) => {
+    const filters = isPassing ? [] : heardOf(pattern, subjects);
+    // Of a work queue a message is for one: who only listens hears it as it passes by.
+    return filters.length > 0 && (group !== undefined || retention === "limits") ? [{ name, filters }] : [];
+  });
+}

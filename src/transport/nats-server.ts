@@ -3,7 +3,8 @@
 //   find ─▶ configuration, key of this boot ─▶ spawn ─▶ ports file ─▶ reachable ──dies──▶ spawn, same ports and store
 //
 // Invariants:
-//   NV1. It listens on this machine only, and only who has the key of this boot may speak.
+//   NV1. It listens on this machine only, and only who has a key of this boot may speak; who has that for
+//        runtimes, only as runtimes do.
 //   NV2. What it has acknowledged is on its disk, also when the machine dies.
 //   NV3. It ends with this process, and when it dies before that it is there again.
 //   NV4. What a killed process has left running is ended before another one opens the same streams. Whoever starts it
@@ -16,6 +17,7 @@ import { delimiter, dirname, join } from "node:path";
 import { nkeyAuthenticator, nkeys } from "@nats-io/transport-node";
 import { TroupeError } from "../protocol/errors.ts";
 import type { Report } from "../protocol/report.ts";
+import { type Permissions, userText } from "./nats-permissions.ts";
 import type { TransportClock } from "./transport.ts";
 
 export type ServerOptions = {
@@ -26,6 +28,10 @@ export type ServerOptions = {
   environment?: Readonly<Record<string, string | undefined>>;
   clock: TransportClock;
   report: Report;
+  /** What whoever comes with the key for runtimes may do; without it nobody has that key. */
+  runtimes?: Permissions;
+  /** Further users, in its own words. */
+  users?: readonly string[];
   /** More of its configuration, in its own words. */
   extra?: string;
 };
@@ -82,10 +88,25 @@ function checked(binary: string): { binary: string; version: string } {
   throw new TroupeError("INVALID_STATE", message, { status: "old_server", version, least: minVersion });
 }
 
-export async function startNatsServer({ directory, binary, environment, clock, report, extra = "" }: ServerOptions) {
+export async function startNatsServer({
+  directory,
+  binary,
+  environment,
+  clock,
+  report,
+  runtimes,
+  users: more = [],
+  extra = "",
+}: ServerOptions) {
   const found = findNatsServer(binary, environment);
   const user = nkeys.createUser();
-  const seed = new TextDecoder().decode(user.getSeed());
+  const runtime = nkeys.createUser();
+  const seedOf = (whose: ReturnType<typeof nkeys.createUser>): string => new TextDecoder().decode(whose.getSeed());
+  const users = [
+    `  { nkey: ${user.getPublicKey()} }`,
+    ...(runtimes ? [userText(`nkey: ${runtime.getPublicKey()}`, runtimes)] : []),
+    ...more,
+  ];
   const configuration = join(directory, "server.conf");
   const pidFile = join(directory, "server.pid");
   let port = -1;
@@ -102,7 +123,7 @@ export async function startNatsServer({ directory, binary, environment, clock, r
       `ports_file_dir: ${JSON.stringify(directory)}`,
       `pid_file: ${JSON.stringify(pidFile)}`,
       `jetstream { store_dir: ${JSON.stringify(join(directory, "streams"))}, sync_interval: always }`,
-      `authorization { users: [ { nkey: ${user.getPublicKey()} } ] }`,
+      `authorization { users: [\n${users.join("\n")}\n] }`,
       extra,
     ];
     writeFileSync(configuration, `${lines.join("\n")}\n`, { mode: 0o600 });
@@ -147,13 +168,13 @@ export async function startNatsServer({ directory, binary, environment, clock, r
     binary: found.binary,
     url: () => `nats://127.0.0.1:${port}`,
     /** The key that this boot of the server knows, and nobody else. */
-    seed,
+    seed: seedOf(user),
     authenticator: nkeyAuthenticator(user.getSeed()),
     pid: () => child?.pid,
     log: () => log,
-    /** A file with which others on this machine may connect. */
-    credentials(file: string): void {
-      writeFileSync(file, `${seed}\n`, { mode: 0o600 });
+    /** A file with which others on this machine may connect: to do anything, or what runtimes do. */
+    credentials(file: string, whose: "operator" | "runtime" = "operator"): void {
+      writeFileSync(file, `${seedOf(whose === "operator" ? user : runtime)}\n`, { mode: 0o600 });
       chmodSync(file, 0o600);
     },
     /** As a crash would; it comes back by itself. */

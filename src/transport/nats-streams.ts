@@ -23,6 +23,8 @@ export type StreamPlan = {
   readonly subjects: readonly string[];
   readonly retention: "workqueue" | "limits";
   readonly maxAgeMs: number;
+  /** A full work queue takes nothing more, which waits on the disk of whoever says it; another forgets the oldest. */
+  readonly maxBytes: number;
 };
 
 const hourMs = 3_600_000;
@@ -43,8 +45,10 @@ const kinds = [
   },
 ] as const;
 
+const streamBytesUnlessSaid = 268_435_456;
+
 /** The streams of a prefix. Subjects of both layouts would meet within one stream, which no server allows. */
-export function streamsOf(prefix: string, layout: Layout): StreamPlan[] {
+export function streamsOf(prefix: string, layout: Layout, maxBytes = streamBytesUnlessSaid): StreamPlan[] {
   const codec = subjectCodec({ prefix, layout });
   const stored = (Object.keys(catalogue) as Key[]).filter((key) => catalogue[key].delivery === "stored");
   return kinds.map(({ suffix, holds, retention, maxAgeMs }) => ({
@@ -52,6 +56,7 @@ export function streamsOf(prefix: string, layout: Layout): StreamPlan[] {
     subjects: stored.filter(holds).map((key) => codec.patternOf({ key } as Parameters<typeof codec.patternOf>[0])),
     retention,
     maxAgeMs,
+    maxBytes,
   }));
 }
 
@@ -61,26 +66,27 @@ export async function keepStreams(
   plans: readonly StreamPlan[],
   report: Report,
 ): Promise<void> {
-  for (const plan of plans) {
-    const wanted = configOf(plan);
-    const found = await foundOf(manager, plan.name);
-    if (!found) {
-      await manager.streams.add(wanted);
-      continue;
-    }
-    const differing = (Object.keys(wanted) as (keyof typeof wanted)[]).filter(
-      (key) => JSON.stringify(found[key]) !== JSON.stringify(wanted[key]),
-    );
-    if (differing.length === 0) continue;
-    const drift = { stream: plan.name, fields: differing.map((key) => `${key}: ${String(found[key])}`) };
-    if (differing.some((key) => fixed.has(key))) {
-      const how = drift.fields.join("; ");
-      const message = `the stream ${plan.name} was made for something else (${how}): remove it, or use another prefix`;
-      throw new TroupeError("INVALID_STATE", message, { status: "drift", stream: plan.name });
-    }
-    await manager.streams.update(plan.name, wanted);
-    report("warn", "a stream was otherwise than it is to be, and was changed", drift);
+  for (const plan of plans) await keepStream(manager, configOf(plan), report);
+}
+
+export type Wanted = Partial<StreamConfig> & { name: string };
+
+export async function keepStream(manager: JetStreamManager, wanted: Wanted, report: Report): Promise<void> {
+  const { name } = wanted;
+  const found = await foundOf(manager, name);
+  if (!found) return void (await manager.streams.add(wanted));
+  const differing = (Object.keys(wanted) as (keyof StreamConfig)[]).filter(
+    (key) => JSON.stringify(found[key]) !== JSON.stringify(wanted[key]),
+  );
+  if (differing.length === 0) return;
+  const drift = { stream: name, fields: differing.map((key) => `${key}: ${JSON.stringify(found[key])}`) };
+  if (differing.some((key) => fixed.has(key))) {
+    const how = drift.fields.join("; ");
+    const message = `the stream ${name} was made for something else (${how}): remove it, or use another prefix`;
+    throw new TroupeError("INVALID_STATE", message, { status: "drift", stream: name });
   }
+  await manager.streams.update(name, wanted);
+  report("warn", "a stream was otherwise than it is to be, and was changed", drift);
 }
 /** What cannot be changed once a stream is there. */
 const fixed: ReadonlySet<string> = new Set(["retention", "storage"]);
@@ -94,12 +100,13 @@ async function foundOf(manager: JetStreamManager, name: string): Promise<StreamC
   }
 }
 
-const configOf = ({ name, subjects, retention, maxAgeMs }: StreamPlan) => ({
+const configOf = ({ name, subjects, retention, maxAgeMs, maxBytes }: StreamPlan) => ({
   name,
   subjects: [...subjects],
   retention: retention === "workqueue" ? RetentionPolicy.Workqueue : RetentionPolicy.Limits,
   storage: StorageType.File,
-  discard: DiscardPolicy.Old,
+  discard: retention === "workqueue" ? DiscardPolicy.New : DiscardPolicy.Old,
+  max_bytes: maxBytes,
   max_age: maxAgeMs * msInNanos,
   duplicate_window: Math.min(duplicateWindowMs, maxAgeMs) * msInNanos,
 });

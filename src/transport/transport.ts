@@ -27,9 +27,10 @@ export type Delivery = {
   status?: 503;
   // Present if the delivery is from a stream and has to be settled.
   ack?: () => void;
-  nak?: (delayMs: number) => void;
+  /** Given back: it comes again, after longer each time. */
+  nak?: () => void;
   term?: () => void;
-  /** How often it has been delivered, this time included. */
+  /** How often it has been delivered, this time included, but for those when it was given back here. */
   deliveries?: number;
 };
 
@@ -61,6 +62,17 @@ export interface Connection {
   close(): Promise<void>;
 }
 
+/** Where content lies that is too large for a message. */
+export interface Objects {
+  readonly name: string;
+  /** Resolves once the bytes are kept under their hash, for as long as messages are. */
+  put(hash: string, bytes: Uint8Array): Promise<void>;
+  /** The bytes under a hash, at most so many; null if there are none. Nobody looks whether they are the right ones. */
+  get(hash: string, sizeMax: number): Promise<Uint8Array | null>;
+}
+
 export interface Transport {
+  /** None if what is too large for a message is refused. */
+  readonly objects?: Objects;
   connect(options: { name: string; echo?: boolean; onFault: (error: unknown, subject: string) => void }): Connection;
 }

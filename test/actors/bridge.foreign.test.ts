@@ -190,6 +190,10 @@ describe("a runtime of another language", () => {
     const stray = uuid(0x57);
     started({ ...order, agent: { id: "oracle", exec_id: stray } }, foreign);
     await rest();
+    // Its end may be on its way, for as long as that of any call whose attempt has ended.
+    await pass(4_999);
+    expect(troupe.get(stray).status).toBe("RUNNING");
+    await pass(1);
     const said = (await troupe.history(execId)).filter(({ envelope }) => at(envelope, "agent.exec_id") === stray);
     expect(said.map(({ type }) => type)).toEqual([
       "event:AgentExecutionStarted",

@@ -230,7 +230,7 @@ describe("a message from elsewhere", () => {
     say("compozy.commands.workflow.execute.w", execute(uuid(0x71)));
     say("compozy.commands.workflow.execute.w", execute(uuid(0x72)));
     await rest();
-    expect(settled).toEqual(["nak 1000"]);
+    expect(settled).toEqual(["nak"]);
   });
 
   it("I5: of a stream is acknowledged once its effect is on disk, and not before", async () => {
@@ -248,5 +248,69 @@ describe("a message from elsewhere", () => {
     for (const act of held.splice(0)) act();
     await rest();
     expect(settled).toEqual(["ack"]);
+  });
+
+  it("I5: of a stream is given back while the process ends and takes nothing any more", async () => {
+    const settled: string[] = [];
+    const set = stage({ transport: (inner) => streamed(inner, "commands.workflow.", settled) });
+    const store = openMemory();
+    const lastCommit = Promise.withResolvers<void>();
+    const close = store.close.bind(store);
+    store.close = () => lastCommit.promise.then(close);
+    const here = await set.open({ workflows, store });
+    const { say } = peerOn(set);
+    const stopped = here.stop({ graceMs: 0 });
+    await rest();
+    say("compozy.commands.workflow.execute.w", execute(uuid(0x91)));
+    await rest();
+    expect(settled).toEqual(["nak"]);
+    lastCommit.resolve();
+    await stopped;
+  });
+});
+
+describe("a dispatcher that does not know a runtime", () => {
+  it("asks it once who it is, however often it beats, and again when no answer has come for a second", async () => {
+    const set = stage();
+    await set.open({ workflows });
+    const seen = set.watch("compozy.events.agent_runtime.>");
+    const { say } = peerOn(set);
+    const beat = (n: number): void => {
+      const agent_runtime = { id: "clerk", exec_id: uuid(0xb1) };
+      const payload = { context: { seq: n, in_flight: 0 } };
+      say(`compozy.heartbeats.agent_runtime.${uuid(0xb1)}`, { agent_runtime, payload });
+    };
+    for (const n of [1, 2, 3]) beat(n);
+    await rest();
+    expect(seen).toHaveLength(1);
+    set.clock.advance(1_000);
+    for (const n of [4, 5]) beat(n);
+    await rest();
+    expect(seen.map(({ subject }) => subject)).toEqual(
+      Array(2).fill(`compozy.events.agent_runtime.instance.${uuid(0xb1)}.deregistered`),
+    );
+  });
+});
+
+describe("an orchestrator whose dispatcher is elsewhere", () => {
+  it("knows who runs agents from what it hears itself, and says nothing in the name of the dispatcher", async () => {
+    const set = stage();
+    const here = await set.open({ workflows: [], roles: ["orchestrator"] });
+    const seen = set.watch("compozy.>");
+    await set.open({ roles: ["agent-dispatcher"] });
+    await set.open({ agents: [{ id: "clerk", handler: () => ({}) }], roles: ["agent-runtime"] });
+    await rest();
+    expect(here.runtimes()).toMatchObject([{ name: "local", state: "registered", agents: ["clerk"] }]);
+    const heardAt = here.runtimes()[0]?.heardAt ?? 0;
+    set.clock.advance(5_000);
+    await rest();
+    expect(here.runtimes()[0]?.heardAt).toBeGreaterThan(heardAt);
+    // It falls silent: one of the two says so, the one that it is for.
+    await set.cut(2);
+    set.clock.advance(20_000);
+    await rest();
+    expect(here.runtimes()).toMatchObject([{ state: "deregistered" }]);
+    const farewells = seen.filter(({ subject }) => subject.endsWith(".deregistered"));
+    expect(farewells).toHaveLength(1);
   });
 });

@@ -1,7 +1,8 @@
 // Goal: each limit of the engine does at its border what its table says, with the code that it names.
 // Method: a troupe with one small limit each, brought to it and one over it. What a definition may be too big for is
 // in definition.test.ts, what a transport may be in exchange.test.ts, what may be
-// imported in bundle.test.ts.
+// imported in bundle.test.ts, what is kept of answers and results in requests.test.ts and redelivery.test.ts, what
+// objects may be in contents.test.ts.
 
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
@@ -315,7 +316,17 @@ test("watchedMax: one run more is watched by nobody, until another is let go", a
 });
 
 test("each limit has its test", () => {
-  const elsewhere = ["tasksMax", "fanOutMax", "deliveriesMax", "bundleBytes", "importsMax"];
+  const elsewhere = [
+    "tasksMax",
+    "fanOutMax",
+    "deliveriesMax",
+    "bundleBytes",
+    "importsMax",
+    "answersBytes",
+    "resultsBytes",
+    "objectBytes",
+    "objectsAtOnce",
+  ];
   const here = Object.keys(table).filter((name) => !elsewhere.includes(name));
   const named = readFileSync(import.meta.filename, "utf8");
   for (const name of here) expect(named, name).toMatch(new RegExp(`^test\\("(?:\\w+ and )?${name}\\b`, "m"));

@@ -53,6 +53,31 @@ describe("what leaves", () => {
     expect(words.map((tokens) => tokens.at(-1))).toEqual(["registered", "agent_runtime"]);
   });
 
+  it.each(["agent", "tool"] as const)(
+    "O5: a result of %s that no message can hold is an error at once",
+    async (type) => {
+      const set = stage();
+      const large = { text: "x".repeat(2_000_000) };
+      const callee = { id: "clerk", handler: () => large };
+      const task = type === "agent" ? { id: "t", type, agent: "clerk" } : { id: "t", type, tool: "clerk" };
+      const here = await set.open({
+        workflows: [{ id: "w", tasks: [{ ...task, timeout: "30s" }] }],
+        roles: upToDispatch,
+      });
+      const [agents, tools] = type === "agent" ? [[callee], []] : [[], [callee]];
+      const limits = { payloadBytes: 4_000_000 };
+      await set.open({ agents, tools, limits, roles: ["agent-runtime", "tool-executor"] });
+      const began = set.clock.now();
+      const { execId, result } = here.start("w", {});
+      await set.until(result());
+      const failed = (await here.history(execId)).find((line) => line.type === "event:TaskExecutionFailed");
+      const error = at(failed?.envelope, "payload.result.error");
+      const code = type === "agent" ? "AGENT_ERROR" : "TOOL_ERROR";
+      expect(error).toMatchObject({ code, details: { cause_code: "PAYLOAD_TOO_LARGE" } });
+      expect(set.clock.now() - began).toBeLessThan(1_000);
+    },
+  );
+
   it("O2: what came from elsewhere does not go out again", async () => {
     const set = stage();
     await set.open({ workflows: [] });

@@ -4,12 +4,14 @@
 // turn, with the append on disk and nothing of it sent. How many there are is counted in a life without a death.
 
 import { describe, expect, test } from "vitest";
+import { openOutbox } from "../../src/actors/outbox.ts";
 import type { Options } from "../../src/runtime/options.ts";
 import { makeDisk, openMemory } from "../../src/store/memory.ts";
 import { TroupeError } from "../../src/protocol/errors.ts";
+import { virtualClock } from "../../src/testing/virtual-clock.ts";
 import { facadeOf } from "../../src/testing/simulation/weather.ts";
 import type { Connection, Transport } from "../../src/transport/transport.ts";
-import { at, jsonOf, type Stage, stage } from "../kit/bridged.ts";
+import { at, jsonOf, rest, type Stage, stage } from "../kit/bridged.ts";
 import { mortal } from "./recovery-bed.ts";
 
 const workflows: NonNullable<Options["workflows"]> = [
@@ -138,4 +140,94 @@ test("J3: what cannot leave for a while leaves afterwards, in the order of the l
   const ids = heard.map((one) => at(jsonOf(one), "metadata.message_id") as string).filter((id) => all.includes(id));
   expect(ids).toEqual(all.slice(-ids.length));
   expect(ids.length).toBeGreaterThan(4);
+});
+
+test("J4: over a slow transport only so many records are on their way, and all leave in the end", async () => {
+  const held: (() => void)[] = [];
+  let most = 0;
+  let isSlow = false;
+  const slow = (inner: Transport): Transport => ({
+    connect(options): Connection {
+      const connection = inner.connect(options);
+      return {
+        ...facadeOf(connection),
+        publish(subject, bytes, outgoing) {
+          const kept = connection.publish(subject, bytes, outgoing);
+          if (!isSlow || outgoing?.stored !== true) return kept;
+          return new Promise<void>((resolve) => (most = Math.max(most, held.push(resolve))));
+        },
+      };
+    },
+  });
+  const set = stage({ transport: slow });
+  const naps = { id: "naps", tasks: [{ id: "nap", type: "wait" as const, wait: { signal: "go" }, timeout: "1h" }] };
+  const t = await set.open({ workflows: [naps] });
+  const heard = set.watch("compozy.events.workflow.>");
+  isSlow = true;
+  const runs = Array.from({ length: 3_000 }, () => t.start("naps").execId);
+  await set.pass(100);
+  const { behind = 0, published = 0 } = t.stats().bridge ?? {};
+  expect(behind).toBeGreaterThan(2_000);
+  // A thousand records, of five kept words each.
+  expect(most).toBeLessThan(6_000);
+  await set.pass(5_000);
+  expect(t.stats().bridge?.published).toBe(published);
+  isSlow = false;
+  for (const arrive of held.splice(0)) arrive();
+  await set.pass(5_000);
+  expect(t.stats().bridge?.behind).toBe(0);
+  const started = new Set(heard.map((one) => at(jsonOf(one), "workflow.exec_id")));
+  expect(runs.filter((run) => !started.has(run))).toEqual([]);
+});
+
+test("J5: what has left when the store closes is noted before, and what leaves later is not", async () => {
+  const clock = virtualClock(0);
+  const notes: string[] = [];
+  let isClosed = false;
+  const store = {
+    opened: () => ({ seq: 0, records: 0, cut: null }),
+    note: () => "0",
+    setNote(_name: string, value: string): void {
+      if (isClosed) throw new Error("the store is closed");
+      notes.push(value);
+    },
+    read: () => Promise.resolve([]),
+    row: () => undefined,
+  } as unknown as Parameters<typeof openOutbox>[0]["store"];
+  const arrivals: (() => void)[] = [];
+  const send = (): Promise<void> => new Promise((arrive) => arrivals.push(arrive));
+  const outbox = openOutbox({ store, clock, isReachable: () => true, send, report: () => undefined });
+  const committed = (seq: number): void => outbox.committed({ seq } as Parameters<typeof outbox.committed>[0]);
+  const arrive = async (): Promise<void> => {
+    arrivals.shift()?.();
+    await rest();
+  };
+  committed(1);
+  committed(2);
+  await arrive();
+  outbox.endNotes();
+  isClosed = true;
+  await arrive();
+  clock.advance(10_000);
+  expect(notes).toEqual(["1"]);
+  outbox.close();
+});
+
+test("J5: a process that stops in order has noted all that has left", async () => {
+  const set = stage();
+  const store = openMemory();
+  const close = store.close.bind(store);
+  const noted: (string | undefined)[] = [];
+  store.close = () => {
+    noted.push(store.note("left_seq"));
+    return close();
+  };
+  const naps = { id: "naps", tasks: [{ id: "nap", type: "wait" as const, wait: { signal: "go" }, timeout: "1h" }] };
+  const t = await set.open({ workflows: [naps], store });
+  await set.pass(5_000);
+  t.start("naps");
+  await rest();
+  const { seq } = t.stats();
+  await set.until(t.stop({ graceMs: 0 }));
+  expect(Number(noted[0])).toBeGreaterThanOrEqual(seq);
 });

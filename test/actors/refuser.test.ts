@@ -3,6 +3,8 @@
 // Method: a peer publishes raw bytes to a troupe on the transport in memory and looks at everything that travels.
 
 import { describe, expect, it } from "vitest";
+import { facadeOf } from "../../src/testing/simulation/weather.ts";
+import type { Connection, Transport } from "../../src/transport/transport.ts";
 import { at, type Body, bytesOf, jsonOf, rest, stage, uuid } from "../kit/bridged.ts";
 import { streamed } from "../kit/streamed.ts";
 
@@ -94,4 +96,42 @@ describe("what is refused", () => {
     await rest();
     expect(settled).toEqual(["term"]);
   });
+
+  it("F2: a delivery of a stream is terminated once its dead letter is kept, and given back until then", async () => {
+    const settled: string[] = [];
+    const answers = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const keep = (): Promise<void> => answers[settled.length]?.promise ?? Promise.resolve();
+    const set = stage({ transport: (inner) => streamed(keeping(inner, keep), "commands.agent.", settled) });
+    const troupe = await set.open({ workflows });
+    const poison = () => set.connect().publish("compozy.commands.agent.w.explode.judge", bytesOf("{}"));
+    void poison();
+    await rest();
+    expect(settled, "it is not known yet").toEqual([]);
+    answers[0]?.reject(new Error("the disk is full"));
+    await rest();
+    expect(settled).toEqual(["nak"]);
+    expect(set.log.map(({ message }) => message)).toContain("a dead letter was not kept: what it is about comes again");
+    expect(troupe.stats().bridge?.undelivered).toBe(1);
+    // It comes again.
+    void poison();
+    await rest();
+    expect(settled).toEqual(["nak"]);
+    answers[1]?.resolve();
+    await rest();
+    expect(settled).toEqual(["nak", "term"]);
+  });
+});
+
+/** A transport that keeps dead letters as it is told. */
+const keeping = (inner: Transport, keep: () => Promise<void>): Transport => ({
+  connect(options): Connection {
+    const connection = inner.connect(options);
+    return {
+      ...facadeOf(connection),
+      publish(subject, bytes, outgoing) {
+        const kept = connection.publish(subject, bytes, outgoing);
+        return subject.startsWith("compozy.rejected.") ? keep() : kept;
+      },
+    };
+  },
 });

@@ -9,25 +9,33 @@ import { virtualClock } from "../../src/testing/virtual-clock.ts";
 
 const second = 1_000;
 
-function opened() {
+function opened(more: Partial<Parameters<typeof newRegistry>[0]> = {}) {
   const clock = virtualClock(1_000_000);
   const ids = minter(randomFrom(1));
   const told: string[] = [];
   const said: string[] = [];
   const registry = newRegistry({
+    ...more,
     clock,
     stamp: () => ({ at: clock.now(), seed: ids.seed(clock.now(), 1_000) }),
     tell: ({ address }, { type }) => void told.push(`${address} ${type}`),
     say: ({ type, agent_runtime }) => void said.push(`${type} ${agent_runtime.exec_id}`),
   });
   type Told = Parameters<typeof registry.hear>[0];
-  const register = (exec_id: string, { agents = ["a"], max = 2 }: { agents?: string[]; max?: number } = {}): void =>
+  type Capable = { agents?: string[]; max?: number; language?: string; version?: string };
+  const register = (exec_id: string, { agents = ["a"], max = 2, ...more }: Capable = {}): void =>
     registry.hear({
       type: "event:AgentRuntimeRegistered",
       agent_runtime: {
         id: exec_id,
         exec_id,
-        capabilities: { agents, supported_providers: [], supported_models: [], max_concurrent_executions: max },
+        capabilities: {
+          agents,
+          supported_providers: [],
+          supported_models: [],
+          max_concurrent_executions: max,
+          ...more,
+        },
       },
       payload: { status: "REGISTERED", result: null, context: { heartbeat_ms: 5 * second, lease_ms: 15 * second } },
     } as Told);
@@ -210,5 +218,97 @@ describe("leaving", () => {
     beat("stranger");
     expect(registry.runtimes()).toEqual([]);
     expect(clock.pending()).toBe(0);
+  });
+});
+
+describe("what is told of a runtime", () => {
+  test("is what it says of itself, what it was given, and what it is at work on by its own count", () => {
+    const { register, beat, give, registry, clock } = opened();
+    register("one", { language: "python", version: "3.11" });
+    register("two", { max: 5 });
+    give("x");
+    clock.advance(second);
+    beat("one", { in_flight: 7 });
+    expect(registry.runtimes()).toMatchObject([
+      { id: "one", language: "python", version: "3.11", held: 1, inFlight: 7, max: 2, heardAt: clock.now() },
+      { id: "two", language: null, version: null, held: 0, inFlight: 0, max: 5, heardAt: clock.now() - second },
+    ]);
+  });
+
+  test("is what went wrong last with an agent that it has, and with nobody else's", () => {
+    const { register, give, registry, clock } = opened();
+    register("one");
+    expect(registry.runtimes()).toMatchObject([{ lastError: null }]);
+    give("x");
+    registry.failed("y", { code: "AGENT_ERROR", message: "of another" }, clock.now());
+    expect(registry.runtimes()).toMatchObject([{ lastError: null }]);
+    registry.failed("x", { code: "AGENT_ERROR", message: "no paper" }, 42);
+    expect(registry.runtimes()).toMatchObject([{ lastError: { code: "AGENT_ERROR", message: "no paper", at: 42 } }]);
+  });
+
+  test("is that it fell silent; one that said farewell has no such error", () => {
+    const { register, leave, registry, clock } = opened();
+    register("silent");
+    register("gone");
+    leave("gone");
+    clock.advance(15 * second);
+    const [silent, gone] = registry.runtimes();
+    expect(silent).toMatchObject({
+      state: "deregistered",
+      lastError: { code: "AGENT_RUNTIME_LOST", message: "nothing was heard of it for 15000 ms" },
+    });
+    expect(gone).toMatchObject({ state: "deregistered", lastError: null });
+  });
+
+  test("is known to whoever only looks on, who says nothing in the name of the dispatcher", () => {
+    const { register, registry, clock, said } = opened({ isOnlooker: true });
+    register("one");
+    clock.advance(15 * second);
+    expect(registry.runtimes()).toMatchObject([{ id: "one", state: "deregistered" }]);
+    expect(said).toEqual([]);
+  });
+});
+
+describe("J5: two that have one id", () => {
+  const advice = /two runtimes beat as one.*give each an id of its own/;
+  function watched() {
+    const warned: string[] = [];
+    const report = (level: string, message: string, { code }: Readonly<Record<string, unknown>>): void =>
+      void warned.push(`${level} ${message} ${String(code)}`);
+    const bed = opened({ report });
+    const errorOf = () => bed.registry.runtimes()[0]?.lastError;
+    return { ...bed, warned, errorOf };
+  }
+
+  test.each([
+    ["one that began long before the other", [7, 8, 1, 9, 2, 10, 3]],
+    ["those that began at once", [1, 1, 2, 2, 3, 3]],
+  ])("are told of, once: %s", (_name, beats) => {
+    const { register, beat, warned, errorOf } = watched();
+    register("one");
+    register("one");
+    for (const seq of beats) beat("one", { seq });
+    expect(warned).toEqual(["warn two agent runtimes have one id EXEC_ID_CONFLICT"]);
+    expect(errorOf()).toMatchObject({ code: "EXEC_ID_CONFLICT", message: expect.stringMatching(advice) as string });
+  });
+
+  test.each([
+    [
+      "begins anew and counts from one",
+      [
+        [7, 8],
+        [1, 1, 2, 3],
+        [1, 2],
+      ],
+    ],
+    ["has a beat that came twice on its way", [[1, 2, 2, 3, 4]]],
+  ])("are not seen in one that %s", (_name, lives) => {
+    const { register, beat, warned, errorOf } = watched();
+    for (const beats of lives) {
+      register("one");
+      for (const seq of beats) beat("one", { seq });
+    }
+    expect(warned).toEqual([]);
+    expect(errorOf()).toBeNull();
   });
 });

@@ -114,6 +114,13 @@ describe("rows", () => {
     expect(rows(run)).toEqual(before);
   });
 
+  test("M2: what came too late is a duplicate when it comes again", () => {
+    const late = ofTask("ExecutionFailed", "FAILED", 2);
+    const { run, dispositions } = told(...lived, late, { ...late });
+    expect(dispositions.slice(lived.length)).toEqual(["late", "duplicate"]);
+    expect(rows(run)).toEqual(rows(told(...lived).run));
+  });
+
   test("M2: an event that nothing leads to is illegal", () => {
     const { run, dispositions } = told(order, ofWorkflow("Started", "RUNNING"), ofWorkflow("Resumed", "RUNNING"));
     expect(dispositions).toEqual(["applied", "applied", "illegal"]);

@@ -4,7 +4,7 @@
 
 import { describe, expect, it } from "vitest";
 import { componentsOf } from "../../src/runtime/roles.ts";
-import { isShared, keysOf, subscriptionsOf } from "../../src/actors/subscriptions.ts";
+import { besideRemoteTools, isShared, keysOf, subscriptionsOf } from "../../src/actors/subscriptions.ts";
 import { entryOf, type Key, keys, kindOf } from "../../src/protocol/catalogue.ts";
 import { layouts } from "../../src/protocol/layouts.ts";
 import { matches, type SubjectCodec, subjectCodec } from "../../src/protocol/subjects.ts";
@@ -117,5 +117,29 @@ describe("queue groups", () => {
     for (const key of ["command:TaskTrigger", "command:TaskResume", "command:TaskCancel"] as const) {
       expect(whole?.takes(key), key).toBe(false);
     }
+  });
+});
+
+describe.each(layouts)("beside tools of other processes, in the layout %s", (layout) => {
+  const subjects = subjectCodec({ prefix: "p", layout });
+  const executor = all.filter(({ code }) => code === "XE");
+  const order = (tool: string): string =>
+    subjects.patternOf({ key: "command:ToolExecute", params: { tool } }).replaceAll("*", runtimeId);
+  const takersOf = (tools: ReadonlyMap<string, { kind?: "module" | "remote" }>, tool: string) =>
+    besideRemoteTools(listOf(executor, layout), subjects, tools)
+      .filter(({ pattern, takes }) => matches(pattern, order(tool)) && takes("command:ToolExecute", tool))
+      .map(({ group }) => group);
+
+  it("U4: own tools are shared with those who serve them, theirs are theirs, the unknown is refused once", () => {
+    const tools = new Map([
+      ["own", {}],
+      ["far", { kind: "remote" as const }],
+    ]);
+    expect(["own", "far", "unknown"].map((tool) => takersOf(tools, tool))).toEqual([
+      ["tool-executor"],
+      [],
+      ["tool-owner"],
+    ]);
+    expect(takersOf(new Map([["own", {}]]), "unknown")).toEqual(["tool-executor"]);
   });
 });

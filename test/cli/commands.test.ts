@@ -226,7 +226,9 @@ describe("what is looked at", () => {
   });
 
   test("runtimes, schedules, threads and message types are listed, also where there are none", async () => {
-    expect((await troupe("runtimes")).stdout).toMatch(/local +registered +\d+ of \d+ +greeter broken held/);
+    expect((await troupe("runtimes")).stdout).toMatch(
+      /local +registered +typescript \S+ +\d+ of \d+ +\d+ .* greeter broken held/,
+    );
     expect(await json("runtimes")).toMatchObject({ items: [{ id: "local" }] });
     expect((await troupe("schedules")).stdout).toContain("there are no schedules");
     expect((await troupe("threads")).stdout).toContain("there are no conversations yet");

@@ -6,7 +6,8 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { checkBind, isLoopback, readTls } from "../../src/gateway/bind.ts";
+import { checkBind, readTls } from "../../src/gateway/bind.ts";
+import { isLoopback } from "../../src/protocol/loopback.ts";
 import { writeCertificate } from "../kit/certificate.ts";
 
 const bind = (host: string, more: Partial<Parameters<typeof checkBind>[0]> = {}) => {

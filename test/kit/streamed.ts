@@ -14,7 +14,7 @@ export function streamed(inner: Transport, part: string, settled: string[]): Tra
             hear({
               ...delivery,
               ack: () => void settled.push("ack"),
-              nak: (delayMs) => void settled.push(`nak ${delayMs}`),
+              nak: () => void settled.push("nak"),
               term: () => void settled.push("term"),
             });
           },

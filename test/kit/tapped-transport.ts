@@ -1,4 +1,4 @@
-// A transport in memory that writes down what is published on it, as whoever reads the bytes understands it.
+// A transport that writes down what is published on it, as whoever reads the bytes understands it.
 
 import type { Word } from "../../src/actors/component.ts";
 import { components } from "../../src/protocol/entry.ts";
@@ -14,17 +14,18 @@ export const clientName = "client";
 const codes = new Map(Object.entries(components).map(([code, source]) => [source as string, code]));
 const subjects = subjectCodec({ prefix: "compozy", layout: "flow" });
 
-export function tappedTransport(clock: Pick<VirtualClock, "now" | "alarm">, note: (line: Line) => void): Transport {
-  const transport = memoryTransport({ clock, random: randomFrom(1) });
+/** One in memory. */
+export const tappedTransport = (clock: Pick<VirtualClock, "now" | "alarm">, note: (line: Line) => void): Transport =>
+  tapped(memoryTransport({ clock, random: randomFrom(1) }), note, clock.now);
+
+export function tapped(transport: Transport, note: (line: Line) => void, now: () => number = Date.now): Transport {
   return {
     connect(options): Connection {
       const connection = transport.connect(options);
       return {
         publish(subject, bytes, outgoing) {
           const isClient = options.name === clientName;
-          note(
-            (isClient ? lineOfClient : lineOf)(subject, outgoing?.headers ?? {}, bytes, clock.now(), outgoing?.reply),
-          );
+          note((isClient ? lineOfClient : lineOf)(subject, outgoing?.headers ?? {}, bytes, now(), outgoing?.reply));
           return connection.publish(subject, bytes, outgoing);
         },
         request: (...asked) => connection.request(...asked),
@@ -40,7 +41,7 @@ export function tappedTransport(clock: Pick<VirtualClock, "now" | "alarm">, note
 }
 
 /** Whatever the engine publishes is a message of the protocol, or this throws. */
-function lineOf(subject: string, headers: Headers, bytes: Uint8Array, at: number): Line {
+export function lineOf(subject: string, headers: Headers, bytes: Uint8Array, at: number): Line {
   const { envelope, key, warnings, dropped } = parse(subject, headers, bytes, { subjects });
   const { metadata, ...content } = envelope;
   const line = {
@@ -58,7 +59,7 @@ function lineOf(subject: string, headers: Headers, bytes: Uint8Array, at: number
 
 type ByClient = (...given: [...Parameters<typeof lineOf>, string | undefined]) => Line;
 /** A client may say anything: what is no message is written down as that. */
-const lineOfClient: ByClient = (subject, headers, bytes, at, reply) => {
+export const lineOfClient: ByClient = (subject, headers, bytes, at, reply) => {
   try {
     return lineOf(subject, headers, bytes, at);
   } catch {

@@ -21,6 +21,7 @@ const charts = [
   "agentDispatch",
   "agentRuntime",
   "handlerRun",
+  "lateCall",
   "conversation",
 ];
 

@@ -42,7 +42,10 @@ test("every defect of its other keys is told, where it is", () => {
     "isolation must be inline",
     'id an agent needs "id"',
   ]);
-  expect(defects({ kind: "remote" }, "tool")).toEqual(["kind must be module"]);
+  expect(defects({ kind: "http" }, "tool")).toEqual(["kind must be module or remote"]);
+  expect(defects({ kind: "remote", handler: undefined, concurrency: { limit: 2 }, rate: undefined }, "tool")).toEqual([
+    "concurrency is not kept here: whoever serves a remote tool has its own limits",
+  ]);
   expect(defects({ timeout: "0s", timeoutMs: -1, env: ["a b"], output: { type: "objekt" } })).toEqual([
     "timeoutMs says the same as `timeout`: leave one out",
     "timeoutMs must be a number above 0",

@@ -1,11 +1,15 @@
 // Goal: what a stream keeps is kept once and heard once, and an outage is never silent.
 // Method: a real server of our own, which is killed in the midst; what is waited for is what was heard.
 
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
 import { expect, test, vi } from "vitest";
 import type { Connection } from "../../src/transport/transport.ts";
 import { bytes, connectTo, eventOf, fault, natsForThisFile, silent, textOf } from "../kit/nats.ts";
+import { openProxy } from "../kit/proxy.ts";
 
-const { open, server } = natsForThisFile();
+const { open, server, signIn } = natsForThisFile();
+const patience = { timeout: 20_000 };
 
 test("NC1: a message is kept once, however often it is published, and refused where no stream has it", async () => {
   const transport = await open("once");
@@ -66,5 +70,38 @@ test("NC3: while the server is away what is published fails, and afterwards what
   expect(changes).toEqual([true, false, true]);
   await a.publish(eventOf("outage", 3, "started"), bytes("after"), { stored: true });
   await vi.waitFor(() => expect([...heard]).toEqual(["before", "after"]), { timeout: 20_000 });
+  await transport.close();
+});
+
+test("a connection that finds no server is dialed until there is one, and fails what is said meanwhile", async () => {
+  const proxy = await openProxy(() => ({ host: "127.0.0.1", port: Number(new URL(server().url()).port) }));
+  const { authenticator } = signIn();
+  const transport = await open("dialed", { server: { servers: proxy.url, authenticator } });
+  proxy.refuse();
+  const a = connectTo(transport, "a", silent);
+  await vi.waitFor(() => expect(() => a.publish("x", bytes("lost"))).toThrow(/cannot be reached/), patience);
+  expect(transport.connected()).toBe(false);
+  const [one, other] = [a.publish(eventOf("dialed", 1, "started"), bytes("1"), { stored: true }), a.connected()];
+  await expect(one).rejects.toMatchObject({ code: "NO_RESPONDER", details: { reason: "disconnected" } });
+  expect(other).toBe(false);
+  proxy.refuse(false);
+  await vi.waitFor(() => expect(a.connected()).toBe(true), patience);
+  await a.publish(eventOf("dialed", 1, "started"), bytes("1"), { stored: true });
+  await a.close();
+  // One that is closed says nothing of the others.
+  expect(transport.connected()).toBe(true);
+  await transport.close();
+  await proxy.close();
+});
+
+test("what a stream never takes is refused for good, and not tried again", async () => {
+  const transport = await open("large");
+  const manager = await connect(signIn());
+  const { streams } = await jetstreamManager(manager);
+  await streams.update("large_EVENTS", { max_msg_size: 10 });
+  const a = connectTo(transport, "a", fault);
+  const told = a.publish(eventOf("large", 1, "started"), bytes("more than ten bytes"), { stored: true });
+  await expect(told).rejects.toMatchObject({ code: "PAYLOAD_TOO_LARGE" });
+  await manager.close();
   await transport.close();
 });

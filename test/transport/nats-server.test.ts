@@ -7,7 +7,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { jetstreamManager } from "@nats-io/jetstream";
-import { connect } from "@nats-io/transport-node";
+import { connect, nkeyAuthenticator } from "@nats-io/transport-node";
 import { expect, test, vi } from "vitest";
 import { findNatsServer, startNatsServer } from "../../src/transport/nats-server.ts";
 import { openNats } from "../../src/transport/nats.ts";
@@ -22,6 +22,29 @@ test("NV1: a stranger is not let in, and nobody from elsewhere reaches it", asyn
     /authorization/i,
   );
   expect(statSync(join(directory(), "server.conf")).mode & 0o077, "its configuration is for its owner").toBe(0);
+});
+
+test("NV1: who has the key for runtimes may do what those do, and nothing else", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "troupe-nats-keys-"));
+  const runtimes = { publish: ["mine.said"], subscribe: ["mine.heard"] };
+  const own = await startNatsServer({ directory: folder, clock, report: silent, runtimes });
+  const file = join(folder, "runtime.nk");
+  own.credentials(file, "runtime");
+  expect(statSync(file).mode & 0o077).toBe(0);
+  const authenticator = nkeyAuthenticator(new TextEncoder().encode(readFileSync(file, "utf8").trim()));
+  const client = await connect({ servers: own.url(), authenticator });
+  const refused: string[] = [];
+  void (async () => {
+    for await (const status of client.status()) if (status.type === "error") refused.push(status.error.message);
+  })();
+  for (const subject of ["mine.said", "others.said", "$JS.API.STREAM.NAMES"]) client.publish(subject);
+  for (const subject of ["mine.heard", ">"]) client.subscribe(subject, { callback: silent });
+  await client.flush();
+  await vi.waitFor(() => expect(refused).toHaveLength(3));
+  expect(refused.join()).not.toContain("mine");
+  await client.close();
+  await own.stop();
+  rmSync(folder, { recursive: true });
 });
 
 test("NV3: after a death it is there again, on the same port", async () => {

@@ -7,6 +7,7 @@ import { agentDispatchPart } from "./agent-dispatch.ts";
 import { agentRuntimePart } from "./agent-runtime.ts";
 import { conversationPart } from "./conversation.ts";
 import { handlerRunPart } from "./handler-run.ts";
+import { lateCallPart } from "./late-call.ts";
 import { taskAttemptPart } from "./task-attempt.ts";
 import { taskDispatchPart } from "./task-dispatch.ts";
 import { taskExecutionPart } from "./task-execution.ts";
@@ -24,5 +25,6 @@ export const parts = [
   agentDispatchPart,
   agentRuntimePart,
   handlerRunPart,
+  lateCallPart,
   conversationPart,
 ] as unknown as readonly Part<AnyStateMachine>[];

@@ -5,7 +5,7 @@ import type { TaskSpec, WorkflowSpec } from "../../language/spec.ts";
 import type { Finding } from "./evidence.ts";
 import type { Variant } from "./life.ts";
 import type { Scenario } from "./scenario.ts";
-import { simulate } from "./simulate.ts";
+import { playScenario } from "./play-scenario.ts";
 
 /** A scenario with less in it. */
 type Smaller = (scenario: Scenario) => Scenario | undefined;
@@ -145,7 +145,7 @@ export async function shrink(
 /** A scenario that makes no sense any more finds nothing. */
 async function findingsOf(scenario: Scenario, variant: Variant): Promise<Finding[]> {
   try {
-    return (await simulate(scenario, variant)).findings;
+    return (await playScenario(scenario, variant)).findings;
   } catch {
     return [];
   }

@@ -92,8 +92,7 @@ export function weatherOver(inner: Transport, means: Means): { transport: Transp
           if (delivery.headers[storedMark] === undefined) return hear(delivery);
           const { [storedMark]: _mark, ...headers } = delivery.headers;
           // Whoever cannot take it now is given it again.
-          const nak = (delayMs: number): void =>
-            void means.clock.alarm(means.clock.now() + Math.max(1, delayMs), () => receive(delivery));
+          const nak = (): void => void means.clock.alarm(means.clock.now() + retryMs, () => receive(delivery));
           unsettled.add(delivery);
           const settle = (): void => {
             unsettled.delete(delivery);

@@ -11,7 +11,11 @@ import { orchestrator } from "../../../src/actors/orchestrator.ts";
 import type { ConcurrencySpec, TaskSpec, TriggerSpec } from "../../../src/language/spec.ts";
 import type { Options, Troupe } from "../../../src/runtime/troupe.ts";
 import type { Store } from "../../../src/store/store.ts";
-import { scenarioOf, simulate, type Finding, type Scenario, type Variant } from "../../../src/testing/index.ts";
+import { scenarioOf } from "../../../src/testing/simulation/draw.ts";
+import type { Finding } from "../../../src/testing/simulation/evidence.ts";
+import type { Variant } from "../../../src/testing/simulation/life.ts";
+import { playScenario } from "../../../src/testing/simulation/play-scenario.ts";
+import type { Scenario } from "../../../src/testing/simulation/scenario.ts";
 
 type Defect = {
   breaks: Finding["invariant"];
@@ -299,7 +303,7 @@ async function caught({ breaks, variant = {}, ear, scenario = quiet }: Defect): 
   if (ear && hears && sound) hears[ear.key] = ear.instead(sound);
   try {
     for (let seed = 1; seed <= seedsMax; seed++) {
-      const { findings } = await simulate(scenario(seed), variant);
+      const { findings } = await playScenario(scenario(seed), variant);
       if (findings.some(({ invariant }) => invariant === breaks)) return seed;
     }
     return undefined;
@@ -312,7 +316,7 @@ describe("the checker of", () => {
   test.each(defects)("$breaks catches $what", async (defect) => {
     const seed = await caught(defect);
     expect(seed).toBeDefined();
-    const { findings } = await simulate((defect.scenario ?? quiet)(seed ?? 0));
+    const { findings } = await playScenario((defect.scenario ?? quiet)(seed ?? 0));
     expect(findings).toEqual([]);
   });
 

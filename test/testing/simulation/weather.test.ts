@@ -3,7 +3,9 @@
 // Method: one process sends two hundred numbered messages to another, stored or not, in bad weather and in calm.
 
 import { expect, it } from "vitest";
-import { randomFrom, virtualClock, type Weather } from "../../../src/testing/index.ts";
+import { randomFrom } from "../../../src/testing/random.ts";
+import type { Weather } from "../../../src/testing/simulation/scenario.ts";
+import { virtualClock } from "../../../src/testing/virtual-clock.ts";
 import { weatherOver } from "../../../src/testing/simulation/weather.ts";
 import { memoryTransport } from "../../../src/transport/memory.ts";
 

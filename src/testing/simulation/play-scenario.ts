@@ -38,7 +38,7 @@ const beganAt = Date.UTC(2026, 0, 1);
 const patienceMs = 90 * 60_000;
 const lookEveryMs = 5_000;
 
-export async function simulate(scenario: Scenario, variant: Variant = {}): Promise<Result> {
+export async function playScenario(scenario: Scenario, variant: Variant = {}): Promise<Result> {
   const play = new Simulation(scenario, variant);
   await play.run();
   const evidence = play.evidence();
