@@ -5,7 +5,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { readConfig } from "../../src/daemon/config.ts";
 import { type Daemon, openDaemon } from "../../src/daemon/daemon.ts";
 import { emptyFolder } from "../kit/daemon.ts";
@@ -64,7 +64,8 @@ test("each is the orchestrator of its own, and what one says the other does not 
     const { result } = (daemons.get(prefix) as Daemon).troupe().start("w", {}, { execId });
     expect(await result()).toMatchObject({ output: { from: prefix } });
   }
-  await listener.flush();
+  // What was said leaves once it is on disk, and that may be after the result is known.
+  await vi.waitFor(() => expect(senders.size).toBe(prefixes.length), { timeout: 20_000 });
   const north = senders.get("north") ?? new Set();
   const south = senders.get("south") ?? new Set();
   expect([north.size, south.size, new Set([...north, ...south]).size]).toEqual([1, 1, 2]);
