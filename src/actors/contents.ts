@@ -88,7 +88,7 @@ export function newContents({ objects, store, limits, clock, depthMax, report }:
     ): Promise<void> | undefined {
       if (contents.length === 0 && last === null) return act()?.catch(failed);
       const kept = Promise.all(contents.map((content) => putting(() => put(content))));
-      // It is waited for only after what is before it.
+      // It is waited for only after what is before it; if it failed by then, `failed` is told.
       kept.catch(() => undefined);
       let acted: Promise<void> | undefined;
       // Whoever is next waits until this has been said, and not until it was acknowledged.
@@ -96,6 +96,7 @@ export function newContents({ objects, store, limits, clock, depthMax, report }:
         .then(() => kept)
         .then(() => {
           acted = act()?.catch(failed);
+          // Whoever asked hears of it by what is returned, which may be later than it fails.
           acted?.catch(() => undefined);
         })
         .catch(failed);

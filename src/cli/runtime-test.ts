@@ -3,26 +3,12 @@
 import { writeFileSync } from "node:fs";
 import { styleText } from "node:util";
 import { type Command, InvalidArgumentError, Option } from "commander";
+import type { Trial } from "../conformance/try-runtime.ts";
 import { exits } from "../protocol/errors.ts";
 import { layouts } from "../protocol/layouts.ts";
 import { print, printRaw, remark } from "./words.ts";
 
-type Options = {
-  url?: string;
-  creds?: string;
-  key?: string;
-  prefix: string;
-  subjects: (typeof layouts)[number];
-  runtime?: string;
-  agent?: string;
-  tool?: string;
-  command?: string;
-  pid?: number;
-  patience: number;
-  only?: string[];
-  json?: true;
-  junit?: string;
-};
+type Options = Trial & { json?: true; junit?: string };
 
 const whole = (text: string): number => {
   const value = Number(text);

@@ -12,21 +12,12 @@
 
 import { emit, enqueueActions, setup } from "xstate";
 import { type Hears, ignoring } from "./speech.ts";
-import { callerLostMs, type OpenCall } from "./task-memory.ts";
+import { type CallEvent, callerLostMs, type OpenCall } from "./task-memory.ts";
 import type { Stamp } from "./step.ts";
 import { type Loss, wordsOfLoss } from "./task-calls.ts";
 
 type Input = Stamp & { call: OpenCall };
-type In = Hears<
-  | "event:AgentExecutionStarted"
-  | "event:AgentExecutionResult"
-  | "event:AgentExecutionFailed"
-  | "event:AgentExecutionCanceled"
-  | "event:ToolExecutionStarted"
-  | "event:ToolExecutionSuccess"
-  | "event:ToolExecutionFailed"
-  | "event:ToolExecutionCanceled"
->;
+type In = Hears<CallEvent>;
 
 const chart = setup({
   types: {} as { input: Input; context: { call: OpenCall }; events: In; emitted: Loss },

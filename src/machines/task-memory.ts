@@ -95,6 +95,17 @@ export type TaskContext = Omit<TaskInput, "at" | "seed"> & {
   lastStep?: unknown;
 };
 
+/** What is heard of the agents and tools that a task calls. */
+export type CallEvent =
+  | "event:AgentExecutionStarted"
+  | "event:AgentExecutionResult"
+  | "event:AgentExecutionFailed"
+  | "event:AgentExecutionCanceled"
+  | "event:ToolExecutionStarted"
+  | "event:ToolExecutionSuccess"
+  | "event:ToolExecutionFailed"
+  | "event:ToolExecutionCanceled";
+
 export type TaskHears = Hears<
   | "event:TaskExecutionStarted"
   | "event:TaskWaitingStarted"
@@ -108,14 +119,7 @@ export type TaskHears = Hears<
   | "event:WorkflowExecutionFailed"
   | "event:WorkflowExecutionCanceled"
   | "event:WorkflowExecutionTimedOut"
-  | "event:AgentExecutionStarted"
-  | "event:AgentExecutionResult"
-  | "event:AgentExecutionFailed"
-  | "event:AgentExecutionCanceled"
-  | "event:ToolExecutionStarted"
-  | "event:ToolExecutionSuccess"
-  | "event:ToolExecutionFailed"
-  | "event:ToolExecutionCanceled"
+  | CallEvent
   | "cue:ParentEnded"
   | "cue:Paused"
   | "cue:Resumed"
